@@ -1,0 +1,1 @@
+//! The merchants' JSON API.

@@ -1,0 +1,1 @@
+//! Whose fault an error is, and what each party is told.

@@ -1,0 +1,1 @@
+//! The ways an outcome reaches the merchant.

@@ -1,0 +1,1 @@
+//! The only door a card enters by: the bounded multipart reader.

@@ -1,0 +1,1 @@
+//! Merchants: settings, API keys, allowed addresses. Pure.

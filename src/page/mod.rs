@@ -1,0 +1,1 @@
+//! The hosted page: documents, languages, security headers.

@@ -1,0 +1,1 @@
+//! Client of the card-token service (docs/protocols/card-token.md).

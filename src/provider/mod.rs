@@ -1,0 +1,1 @@
+//! The payment provider's side: what turns a card into a token.

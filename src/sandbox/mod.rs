@@ -1,0 +1,1 @@
+//! Emulators of the upstream systems and the demo shop.

@@ -1,0 +1,1 @@
+//! The listener: TLS, HTTP/1.1, drain.

@@ -1,0 +1,1 @@
+//! What is kept: a trait of single operations and its backends.
