@@ -22,6 +22,7 @@ pub mod egress;
 pub mod error;
 pub mod handoff;
 pub mod hardening;
+pub mod id;
 pub mod intake;
 pub mod merchant;
 pub mod page;

@@ -1,1 +1,8 @@
 //! What protects secrets and the process.
+
+pub mod limits;
+pub mod master_key;
+pub mod secret;
+
+pub use master_key::{MasterKey, MasterKeyError, SealContext, Sealed, Sealer};
+pub use secret::{Fingerprint, SecretText, random_text};

@@ -1,1 +1,39 @@
 //! Merchants: settings, API keys, allowed addresses. Pure.
+
+mod allow_list;
+mod api_key;
+
+pub use allow_list::{AllowList, AllowListError, AllowedUrl, UrlRefusal};
+pub use api_key::{ApiKey, Mode};
+
+use crate::id::MerchantId;
+use jiff::Timestamp;
+
+/// A shop that lets its cardholders type cards here.
+#[derive(Clone, Debug)]
+pub struct Merchant {
+    /// `mer_…`
+    pub id: MerchantId,
+    /// What the cardholder reads on the page.
+    pub name: String,
+    /// Where cardholders and callbacks may be sent.
+    pub allow_list: AllowList,
+    /// Whether a redirect carries the card token itself. Off by default: URLs
+    /// end in logs and browser histories.
+    pub token_in_redirect: bool,
+    /// When it was switched off: no API, no pages, callbacks still delivered.
+    pub disabled_at: Option<Timestamp>,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+impl Merchant {
+    /// Longest name, in characters: it must fit a line of a phone.
+    pub const MAX_NAME: usize = 60;
+
+    /// Whether a name can be shown: 1 to 60 characters, none of them a control character.
+    #[must_use]
+    pub fn name_fits(name: &str) -> bool {
+        (1..=Self::MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+    }
+}

@@ -1,0 +1,257 @@
+//! What a merchant asks for, checked into what the store may keep.
+
+use super::{Handoff, Purpose, SessionSecret};
+use crate::hardening::Fingerprint;
+use crate::id::{MerchantId, SessionId};
+use crate::merchant::{AllowedUrl, Merchant, Mode, UrlRefusal};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const MAX_CONVERSATION_ID: usize = 64;
+const MAX_METADATA: usize = 20;
+const MAX_METADATA_KEY: usize = 40;
+const MAX_METADATA_VALUE: usize = 500;
+const DEFAULT_LIFE_SECONDS: u64 = 15 * 60;
+const MAX_LIFE_SECONDS: u64 = 24 * 60 * 60;
+
+/// The body of `POST /v1/sessions`. Unknown fields are errors, so that a typing
+/// mistake is not a silent default.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SessionRequest {
+    /// What the session is for.
+    pub purpose: Purpose,
+    /// The merchant's own reference.
+    pub conversation_id: String,
+    /// Where the browser goes with the result.
+    pub return_url: String,
+    /// Where it goes when the cardholder gives up.
+    pub cancel_url: Option<String>,
+    /// The endpoint to tell of the outcome.
+    pub callback_url: Option<String>,
+    /// How the result travels.
+    #[serde(default = "redirect")]
+    pub handoff: Handoff,
+    /// The page's language.
+    pub locale: Option<String>,
+    /// Seconds until the session stops taking cards.
+    pub expires_in: Option<u64>,
+    /// The merchant's own values.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+}
+
+fn redirect() -> Handoff {
+    Handoff::Redirect
+}
+
+/// One mistake in a request: the field and what would be right.
+#[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
+pub struct InvalidField {
+    /// The field's name in the JSON.
+    pub field: &'static str,
+    /// What would be right.
+    pub message: String,
+}
+
+/// A session that may be stored.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// The hash of its page's secret.
+    pub secret: Fingerprint,
+    /// Whose it is.
+    pub merchant: MerchantId,
+    /// Which provider credentials it uses.
+    pub mode: Mode,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// How the result travels.
+    pub handoff: Handoff,
+    /// The merchant's own reference.
+    pub conversation_id: String,
+    /// Where the browser goes with the result.
+    pub return_url: AllowedUrl,
+    /// Where it goes when the cardholder gives up.
+    pub cancel_url: Option<AllowedUrl>,
+    /// The endpoint to tell of the outcome.
+    pub callback_url: Option<AllowedUrl>,
+    /// The page's language.
+    pub locale: Option<String>,
+    /// The merchant's own values.
+    pub metadata: BTreeMap<String, String>,
+    /// How long it takes cards.
+    pub life: Duration,
+}
+
+impl SessionRequest {
+    /// Checks every field against the merchant's settings.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn check(
+        self,
+        merchant: &Merchant,
+        mode: Mode,
+        knows_locale: impl Fn(&str) -> bool,
+    ) -> Result<(NewSession, SessionSecret), Vec<InvalidField>> {
+        let mut mistakes = Mistakes(Vec::new());
+        let url = |text: &str| merchant.allow_list.check(text, mode);
+        let return_url = mistakes.url("returnUrl", Some(&self.return_url), url);
+        let cancel_url = mistakes.url("cancelUrl", self.cancel_url.as_deref(), url);
+        let callback_url = mistakes.url("callbackUrl", self.callback_url.as_deref(), url);
+        mistakes.require(
+            "conversationId",
+            is_line(&self.conversation_id, MAX_CONVERSATION_ID),
+            "must be 1 to 64 characters on one line, such as order-1042",
+        );
+        mistakes.require(
+            "locale",
+            self.locale.as_deref().is_none_or(knows_locale),
+            "must be a language of the page: tr or en",
+        );
+        let shortest = shortest_life_seconds(mode);
+        let life = self.expires_in.unwrap_or(DEFAULT_LIFE_SECONDS);
+        mistakes.require(
+            "expiresIn",
+            (shortest..=MAX_LIFE_SECONDS).contains(&life),
+            &format!("must be between {shortest} and {MAX_LIFE_SECONDS} seconds"),
+        );
+        mistakes.require(
+            "metadata",
+            fits_metadata(&self.metadata),
+            "must have at most 20 entries, with keys of 1 to 40 and values of at most 500 characters",
+        );
+        let Some(return_url) = return_url.filter(|_| mistakes.0.is_empty()) else { return Err(mistakes.0) };
+        let secret = SessionSecret::generate();
+        let session = NewSession {
+            id: SessionId::generate(),
+            secret: secret.fingerprint(),
+            merchant: merchant.id.clone(),
+            mode,
+            purpose: self.purpose,
+            handoff: self.handoff,
+            conversation_id: self.conversation_id,
+            return_url,
+            cancel_url,
+            callback_url,
+            locale: self.locale,
+            metadata: self.metadata,
+            life: Duration::from_secs(life),
+        };
+        Ok((session, secret))
+    }
+}
+
+struct Mistakes(Vec<InvalidField>);
+
+impl Mistakes {
+    fn require(&mut self, field: &'static str, holds: bool, message: &str) {
+        if !holds {
+            self.0.push(InvalidField { field, message: message.to_owned() });
+        }
+    }
+
+    fn url(
+        &mut self,
+        field: &'static str,
+        text: Option<&str>,
+        check: impl Fn(&str) -> Result<AllowedUrl, UrlRefusal>,
+    ) -> Option<AllowedUrl> {
+        match check(text?) {
+            Ok(url) => Some(url),
+            Err(refusal) => {
+                self.0.push(InvalidField { field, message: refusal.to_string() });
+                None
+            }
+        }
+    }
+}
+
+/// A test may watch a session expire; a cardholder needs time to find the card.
+fn shortest_life_seconds(mode: Mode) -> u64 {
+    match mode {
+        Mode::Test => 1,
+        Mode::Live => 60,
+    }
+}
+
+/// Text that can be a line of the signed result: a line break in it would move
+/// the lines below.
+fn is_line(text: &str, longest: usize) -> bool {
+    let separators = ['\u{2028}', '\u{2029}'];
+    (1..=longest).contains(&text.chars().count())
+        && text.trim() == text
+        && !text.chars().any(|c| c.is_control() || separators.contains(&c))
+}
+
+fn fits_metadata(metadata: &BTreeMap<String, String>) -> bool {
+    metadata.len() <= MAX_METADATA
+        && metadata.iter().all(|(key, value)| {
+            (1..=MAX_METADATA_KEY).contains(&key.chars().count()) && value.chars().count() <= MAX_METADATA_VALUE
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merchant::AllowList;
+
+    fn check(change: impl Fn(&mut serde_json::Value)) -> Result<NewSession, Vec<&'static str>> {
+        let mut body = serde_json::json!({
+            "purpose": "tokenize",
+            "conversationId": "order-1",
+            "returnUrl": "https://shop.example/return",
+        });
+        change(&mut body);
+        let request: SessionRequest = serde_json::from_value(body).map_err(|_| vec!["json"])?;
+        let merchant = Merchant {
+            id: MerchantId::generate(),
+            name: "Shop".to_owned(),
+            allow_list: AllowList::parse(&["https://shop.example/"]).unwrap(),
+            token_in_redirect: false,
+            disabled_at: None,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        request
+            .check(&merchant, Mode::Live, |locale| locale == "tr")
+            .map(|(session, _)| session)
+            .map_err(|mistakes| mistakes.into_iter().map(|mistake| mistake.field).collect())
+    }
+
+    #[test]
+    fn the_defaults_are_a_redirect_and_a_quarter_of_an_hour() {
+        let session = check(|_| {}).unwrap();
+        assert_eq!(session.life, Duration::from_secs(900));
+        assert_eq!(session.handoff, Handoff::Redirect);
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let mistakes = check(|body| {
+            body["conversationId"] = "two\nlines".into();
+            body["returnUrl"] = "https://evil.example/".into();
+            body["callbackUrl"] = "ftp://shop.example/".into();
+            body["locale"] = "xx".into();
+            body["expiresIn"] = 59.into();
+            body["metadata"] = serde_json::json!({ "": "x" });
+        });
+        let expected = ["returnUrl", "callbackUrl", "conversationId", "locale", "expiresIn", "metadata"];
+        assert_eq!(mistakes.err().unwrap(), expected);
+    }
+
+    #[test]
+    fn unknown_fields_are_errors() {
+        assert_eq!(check(|body| body["return_url"] = "x".into()).err().unwrap(), ["json"]);
+    }
+
+    #[test]
+    fn a_conversation_id_is_one_line_of_any_script() {
+        assert!(check(|body| body["conversationId"] = "sipariş-42".into()).is_ok());
+        for text in ["", " x", "x ", "a\u{2028}b", "a\u{0}b", &"x".repeat(65)] {
+            assert!(check(|body| body["conversationId"] = text.into()).is_err(), "{text:?}");
+        }
+    }
+}
