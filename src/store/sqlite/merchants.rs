@@ -1,0 +1,167 @@
+//! Merchants, their keys and secrets.
+
+use super::NOW;
+use super::rows::{MERCHANT_COLUMNS, merchant, mode, parsed, timestamp};
+use crate::hardening::{Fingerprint, Sealed};
+use crate::id::{KeyId, MerchantId};
+use crate::merchant::Merchant;
+use crate::store::{ApiKeyRecord, Authenticated, NewApiKey, NewSecret, SecretKind, SecretRecord, StoreError};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
+
+pub(super) fn create(
+    db: &Connection,
+    merchant: &Merchant,
+    keys: &[NewApiKey],
+    secrets: &[NewSecret],
+) -> Result<(), StoreError> {
+    db.prepare_cached(&format!(
+        "INSERT INTO merchants (id, name, allow_list, token_in_redirect, created_at) VALUES (?, ?, ?, ?, {NOW})"
+    ))?
+    .execute(params![merchant.id.as_str(), merchant.name, allow_list(merchant)?, merchant.token_in_redirect])?;
+    keys.iter().try_for_each(|key| insert_api_key(db, &merchant.id, key))?;
+    secrets.iter().try_for_each(|secret| insert_secret(db, &merchant.id, secret))
+}
+
+pub(super) fn update(db: &Connection, merchant: &Merchant) -> Result<(), StoreError> {
+    let changed = db
+        .prepare_cached(
+            "UPDATE merchants SET name = ?, allow_list = ?, token_in_redirect = ?, disabled_at = ? WHERE id = ?",
+        )?
+        .execute(params![
+            merchant.name,
+            allow_list(merchant)?,
+            merchant.token_in_redirect,
+            merchant.disabled_at.map(jiff::Timestamp::as_millisecond),
+            merchant.id.as_str()
+        ])?;
+    if changed == 1 { Ok(()) } else { Err(StoreError::Missing { what: "merchant" }) }
+}
+
+pub(super) fn one(db: &Connection, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
+    db.prepare_cached(&format!("SELECT {MERCHANT_COLUMNS} FROM merchants m WHERE m.id = ?"))?
+        .query_row([id.as_str()], |row| Ok(merchant(row, 0)))
+        .optional()?
+        .transpose()
+}
+
+pub(super) fn all(db: &Connection) -> Result<Vec<Merchant>, StoreError> {
+    db.prepare_cached(&format!("SELECT {MERCHANT_COLUMNS} FROM merchants m ORDER BY m.created_at, m.id"))?
+        .query_and_then([], |row| merchant(row, 0))?
+        .collect()
+}
+
+pub(super) fn rotate_api_key(
+    db: &Connection,
+    merchant: &MerchantId,
+    key: &NewApiKey,
+    grace: Duration,
+) -> Result<(), StoreError> {
+    retire_others(db, "api_keys", "mode", merchant, key.mode.name(), grace)?;
+    insert_api_key(db, merchant, key)
+}
+
+pub(super) fn rotate_secret(
+    db: &Connection,
+    merchant: &MerchantId,
+    secret: &NewSecret,
+    grace: Duration,
+) -> Result<(), StoreError> {
+    retire_others(db, "merchant_secrets", "kind", merchant, secret.kind.name(), grace)?;
+    insert_secret(db, merchant, secret)
+}
+
+/// Lets the newest live row of a kind live on for `grace` and ends the older
+/// ones, so that with the one to be added at most two are live.
+fn retire_others(
+    db: &Connection,
+    table: &str,
+    column: &str,
+    merchant: &MerchantId,
+    kind: &str,
+    grace: Duration,
+) -> Result<(), StoreError> {
+    if one(db, merchant)?.is_none() {
+        return Err(StoreError::Missing { what: "merchant" });
+    }
+    let of_kind = format!("merchant_id = ?1 AND {column} = ?2 AND (retires_at IS NULL OR retires_at > {NOW})");
+    let newest = format!("(SELECT id FROM {table} WHERE {of_kind} ORDER BY created_at DESC, id DESC LIMIT 1)");
+    db.execute(
+        &format!("UPDATE {table} SET retires_at = {NOW} WHERE {of_kind} AND id <> {newest}"),
+        params![merchant.as_str(), kind],
+    )?;
+    db.execute(
+        &format!("UPDATE {table} SET retires_at = MIN(COALESCE(retires_at, {NOW} + ?3), {NOW} + ?3) WHERE {of_kind}"),
+        params![merchant.as_str(), kind, super::sessions::milliseconds(grace)],
+    )?;
+    Ok(())
+}
+
+pub(super) fn api_keys(db: &Connection, merchant: &MerchantId) -> Result<Vec<ApiKeyRecord>, StoreError> {
+    db.prepare_cached(&format!(
+        "SELECT id, mode, created_at, retires_at FROM api_keys
+         WHERE merchant_id = ? AND (retires_at IS NULL OR retires_at > {NOW}) ORDER BY created_at DESC, id DESC"
+    ))?
+    .query_and_then([merchant.as_str()], |row| {
+        Ok(ApiKeyRecord {
+            id: parsed(row, 0, "key id", KeyId::parse)?,
+            mode: parsed(row, 1, "mode", mode)?,
+            created_at: timestamp(row.get(2)?)?,
+            retires_at: row.get::<_, Option<i64>>(3)?.map(timestamp).transpose()?,
+        })
+    })?
+    .collect()
+}
+
+pub(super) fn secrets(
+    db: &Connection,
+    merchant: &MerchantId,
+    kind: SecretKind,
+) -> Result<Vec<SecretRecord>, StoreError> {
+    db.prepare_cached(&format!(
+        "SELECT id, sealed FROM merchant_secrets
+         WHERE merchant_id = ? AND kind = ? AND (retires_at IS NULL OR retires_at > {NOW})
+         ORDER BY created_at DESC, id DESC LIMIT 2"
+    ))?
+    .query_and_then([merchant.as_str(), kind.name()], |row| {
+        let sealed = Sealed::from_bytes(row.get(1)?);
+        Ok(SecretRecord { id: parsed(row, 0, "key id", KeyId::parse)?, sealed })
+    })?
+    .collect()
+}
+
+pub(super) fn authenticate(db: &Connection, key: Fingerprint) -> Result<Option<Authenticated>, StoreError> {
+    db.prepare_cached(&format!(
+        "SELECT {MERCHANT_COLUMNS}, k.mode, k.id FROM api_keys k JOIN merchants m ON m.id = k.merchant_id
+         WHERE k.fingerprint = ? AND (k.retires_at IS NULL OR k.retires_at > {NOW})"
+    ))?
+    .query_row([key.as_bytes().as_slice()], |row| {
+        Ok(merchant(row, 0).and_then(|merchant| {
+            let mode = parsed(row, 6, "mode", mode)?;
+            Ok(Authenticated { merchant, mode, key: parsed(row, 7, "key id", KeyId::parse)? })
+        }))
+    })
+    .optional()?
+    .transpose()
+}
+
+fn insert_api_key(db: &Connection, merchant: &MerchantId, key: &NewApiKey) -> Result<(), StoreError> {
+    db.execute(
+        &format!("INSERT INTO api_keys (id, merchant_id, mode, fingerprint, created_at) VALUES (?, ?, ?, ?, {NOW})"),
+        params![key.id.as_str(), merchant.as_str(), key.mode.name(), key.fingerprint.as_bytes().as_slice()],
+    )?;
+    Ok(())
+}
+
+fn insert_secret(db: &Connection, merchant: &MerchantId, secret: &NewSecret) -> Result<(), StoreError> {
+    db.execute(
+        &format!("INSERT INTO merchant_secrets (id, merchant_id, kind, sealed, created_at) VALUES (?, ?, ?, ?, {NOW})"),
+        params![secret.id.as_str(), merchant.as_str(), secret.kind.name(), secret.sealed.as_bytes()],
+    )?;
+    Ok(())
+}
+
+fn allow_list(merchant: &Merchant) -> Result<String, StoreError> {
+    let entries: Vec<&str> = merchant.allow_list.entries().collect();
+    serde_json::to_string(&entries).map_err(|_| StoreError::Corrupt { what: "allow-list" })
+}

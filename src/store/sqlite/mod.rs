@@ -1,0 +1,184 @@
+//! The embedded store: SQLite in WAL mode, one writer, a few readers.
+
+mod executor;
+mod merchants;
+mod outbox;
+mod rows;
+mod sessions;
+
+use super::{
+    ApiKeyRecord, Authenticated, CancelOutcome, ClaimOutcome, CommitOutcome, Delivery, DeliveryOutcome, NewApiKey,
+    NewSecret, SecretKind, SecretRecord, SessionPage, SessionQuery, Store, StoreError,
+};
+use crate::hardening::Fingerprint;
+use crate::id::{EventId, MerchantId, SessionId};
+use crate::merchant::{Merchant, Mode};
+use crate::session::{Claimed, Completion, NewSession, Release, Session};
+use async_trait::async_trait;
+use executor::{Readers, Writer};
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// The present moment in Unix milliseconds, by the database's clock.
+const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+
+/// Migrations by number: applied in order, never changed once released.
+const MIGRATIONS: &[(u32, &str)] = &[(1, include_str!("../migrations/0001_initial.sql"))];
+
+/// Threads that answer reads; writes have one of their own.
+const READERS: usize = 2;
+
+/// How long to wait for another process (the command line) that is writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Statements kept prepared per connection: a little more than there are.
+const PREPARED_STATEMENTS: usize = 48;
+
+/// A SQLite file. `synchronous=FULL`: what was answered survives a power cut.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it when absent, and brings it up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it cannot be opened, or was written by a newer version.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut connection = connect(path)?;
+        migrate(&mut connection)?;
+        let readers = (0..READERS).map(|_| connect(path)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { writer: Writer::start(connection)?, readers: Readers::start(readers)? })
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+    // temp_store=memory and secure_delete: nothing is written beside the
+    // database, and what is deleted in it is overwritten.
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+         PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST; PRAGMA trusted_schema = OFF;",
+    )?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let applied: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let newest = MIGRATIONS.last().map_or(0, |(number, _)| *number);
+    if applied > newest {
+        return Err(StoreError::Unavailable(format!(
+            "the database has schema {applied}, this version knows {newest}: run the newer version"
+        )));
+    }
+    for (number, sql) in MIGRATIONS.iter().filter(|(number, _)| *number > applied) {
+        transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "user_version", number)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create_merchant(
+        &self,
+        merchant: Merchant,
+        keys: Vec<NewApiKey>,
+        secrets: Vec<NewSecret>,
+    ) -> Result<(), StoreError> {
+        self.writer.run(move |db| merchants::create(db, &merchant, &keys, &secrets)).await
+    }
+
+    async fn update_merchant(&self, merchant: Merchant) -> Result<(), StoreError> {
+        self.writer.run(move |db| merchants::update(db, &merchant)).await
+    }
+
+    async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
+        self.readers.run(move |db| merchants::one(db, &id)).await
+    }
+
+    async fn merchants(&self) -> Result<Vec<Merchant>, StoreError> {
+        self.readers.run(merchants::all).await
+    }
+
+    async fn rotate_api_key(&self, merchant: MerchantId, key: NewApiKey, grace: Duration) -> Result<(), StoreError> {
+        self.writer.run(move |db| merchants::rotate_api_key(db, &merchant, &key, grace)).await
+    }
+
+    async fn api_keys(&self, merchant: MerchantId) -> Result<Vec<ApiKeyRecord>, StoreError> {
+        self.readers.run(move |db| merchants::api_keys(db, &merchant)).await
+    }
+
+    async fn rotate_secret(&self, merchant: MerchantId, secret: NewSecret, grace: Duration) -> Result<(), StoreError> {
+        self.writer.run(move |db| merchants::rotate_secret(db, &merchant, &secret, grace)).await
+    }
+
+    async fn secrets(&self, merchant: MerchantId, kind: SecretKind) -> Result<Vec<SecretRecord>, StoreError> {
+        self.readers.run(move |db| merchants::secrets(db, &merchant, kind)).await
+    }
+
+    async fn authenticate(&self, key: Fingerprint) -> Result<Option<Authenticated>, StoreError> {
+        self.readers.run(move |db| merchants::authenticate(db, key)).await
+    }
+
+    async fn create_session(&self, session: NewSession) -> Result<Session, StoreError> {
+        self.writer.run(move |db| sessions::create(db, &session)).await
+    }
+
+    async fn session(&self, merchant: MerchantId, mode: Mode, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.readers.run(move |db| sessions::of_merchant(db, &merchant, mode, &id)).await
+    }
+
+    async fn sessions(&self, query: SessionQuery) -> Result<SessionPage, StoreError> {
+        self.readers.run(move |db| sessions::page(db, &query)).await
+    }
+
+    async fn session_by_secret(&self, secret: Fingerprint) -> Result<Option<(Session, Merchant)>, StoreError> {
+        self.readers.run(move |db| sessions::by_secret(db, secret)).await
+    }
+
+    async fn claim(&self, id: SessionId, lease: Duration) -> Result<ClaimOutcome, StoreError> {
+        self.writer.run(move |db| sessions::claim(db, &id, lease)).await
+    }
+
+    async fn complete(&self, claim: Claimed, completion: Completion) -> Result<CommitOutcome, StoreError> {
+        self.writer.run(move |db| sessions::complete(db, &claim, &completion)).await
+    }
+
+    async fn release(&self, claim: Claimed, release: Release) -> Result<CommitOutcome, StoreError> {
+        self.writer.run(move |db| sessions::release(db, &claim, &release)).await
+    }
+
+    async fn cancel(&self, id: SessionId) -> Result<CancelOutcome, StoreError> {
+        self.writer.run(move |db| sessions::cancel(db, &id)).await
+    }
+
+    async fn expire_sessions(&self, limit: u32) -> Result<u32, StoreError> {
+        self.writer.run(move |db| sessions::expire(db, limit)).await
+    }
+
+    async fn lease_deliveries(&self, limit: u32, lease: Duration) -> Result<Vec<Delivery>, StoreError> {
+        self.writer.run(move |db| outbox::lease(db, limit, lease)).await
+    }
+
+    async fn settle_delivery(&self, event: EventId, attempt: u32, outcome: DeliveryOutcome) -> Result<(), StoreError> {
+        self.writer.run(move |db| outbox::settle(db, &event, attempt, &outcome)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.readers.run(|db| Ok(db.query_row("SELECT 1", [], |_| Ok(()))?)).await
+    }
+}

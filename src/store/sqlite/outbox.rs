@@ -1,0 +1,65 @@
+//! Events that wait to be told to merchants. The body of a callback is made
+//! from its session when it is sent: an ended session never changes.
+
+use super::NOW;
+use super::rows::{parsed, timestamp};
+use super::sessions::{by_id, milliseconds};
+use crate::id::{EventId, SessionId};
+use crate::session::Session;
+use crate::store::{Delivery, DeliveryOutcome, StoreError};
+use rusqlite::{Connection, params};
+use std::time::Duration;
+
+/// Writes the event of a session that has just ended, in the transaction that ended it.
+pub(super) fn record_end(db: &Connection, session: &Session) -> Result<(), StoreError> {
+    if session.callback_url.is_none() {
+        return Ok(());
+    }
+    let kind = format!("session.{}", session.status.name());
+    db.prepare_cached(&format!(
+        "INSERT INTO events (id, session_id, kind, created_at, state, due_at)
+         VALUES (?, ?, ?, {NOW}, 'pending', {NOW})"
+    ))?
+    .execute(params![EventId::generate().as_str(), session.id.as_str(), kind])?;
+    Ok(())
+}
+
+pub(super) fn lease(db: &Connection, limit: u32, lease: Duration) -> Result<Vec<Delivery>, StoreError> {
+    db.prepare_cached(&format!(
+        "UPDATE events SET attempts = attempts + 1, due_at = {NOW} + ?2
+         WHERE id IN (SELECT id FROM events WHERE state = 'pending' AND due_at <= {NOW} ORDER BY due_at LIMIT ?1)
+         RETURNING id, kind, created_at, attempts, session_id"
+    ))?
+    .query_and_then(params![limit, milliseconds(lease)], |row| {
+        let session = parsed(row, 4, "session id", SessionId::parse)?;
+        Ok(Delivery {
+            event: parsed(row, 0, "event id", EventId::parse)?,
+            kind: row.get(1)?,
+            created_at: timestamp(row.get(2)?)?,
+            attempt: row.get(3)?,
+            session: by_id(db, &session)?,
+        })
+    })?
+    .collect()
+}
+
+/// Records an attempt's outcome, unless its lease ran out and a later attempt began.
+pub(super) fn settle(
+    db: &Connection,
+    event: &EventId,
+    attempt: u32,
+    outcome: &DeliveryOutcome,
+) -> Result<(), StoreError> {
+    let (state, wait, reason) = match outcome {
+        DeliveryOutcome::Delivered => ("delivered", None, None),
+        DeliveryOutcome::Retry { after, reason } => ("pending", Some(milliseconds(*after)), Some(*reason)),
+        DeliveryOutcome::Abandoned { reason } => ("abandoned", None, Some(*reason)),
+    };
+    db.prepare_cached(&format!(
+        "UPDATE events SET state = ?3, due_at = {NOW} + ?4, last_reason = ?5,
+            settled_at = CASE WHEN ?3 = 'pending' THEN NULL ELSE {NOW} END
+         WHERE id = ?1 AND attempts = ?2 AND state = 'pending'"
+    ))?
+    .execute(params![event.as_str(), attempt, state, wait, reason])?;
+    Ok(())
+}

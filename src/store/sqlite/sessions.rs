@@ -1,0 +1,225 @@
+//! Sessions and their transitions. Each transition is one conditional UPDATE:
+//! of two that race, the database lets one through.
+
+use super::NOW;
+use super::outbox::record_end;
+use super::rows::{MERCHANT_COLUMNS, SESSION_COLUMNS, merchant, name_of, session, session_columns};
+use crate::hardening::Fingerprint;
+use crate::id::{MerchantId, SessionId};
+use crate::merchant::{AllowedUrl, Merchant, Mode};
+use crate::session::{Claimed, Completion, NewSession, Release, Session, Status};
+use crate::store::{CancelOutcome, ClaimOutcome, CommitOutcome, SessionCursor, SessionPage, SessionQuery, StoreError};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
+use serde::Serialize;
+use std::time::Duration;
+
+pub(super) fn create(db: &Connection, new: &NewSession) -> Result<Session, StoreError> {
+    let url = |url: &Option<AllowedUrl>| url.as_ref().map(|url| url.url().to_string());
+    db.prepare_cached(&format!(
+        "INSERT INTO sessions (id, merchant_id, mode, secret, purpose, handoff, status, conversation_id, return_url,
+            cancel_url, callback_url, locale, metadata, created_at, expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, {NOW}, {NOW} + ?)"
+    ))?
+    .execute(params![
+        new.id.as_str(),
+        new.merchant.as_str(),
+        new.mode.name(),
+        new.secret.as_bytes().as_slice(),
+        name_of(&new.purpose)?,
+        name_of(&new.handoff)?,
+        new.conversation_id,
+        new.return_url.url().as_str(),
+        url(&new.cancel_url),
+        url(&new.callback_url),
+        new.locale,
+        text(&new.metadata)?,
+        milliseconds(new.life),
+    ])?;
+    by_id(db, &new.id)
+}
+
+pub(super) fn of_merchant(
+    db: &Connection,
+    merchant: &MerchantId,
+    mode: Mode,
+    id: &SessionId,
+) -> Result<Option<Session>, StoreError> {
+    one(db, "s.id = ? AND s.merchant_id = ? AND s.mode = ?", &[&id.as_str(), &merchant.as_str(), &mode.name()])
+}
+
+pub(super) fn by_secret(db: &Connection, secret: Fingerprint) -> Result<Option<(Session, Merchant)>, StoreError> {
+    db.prepare_cached(&format!(
+        "SELECT {}, {MERCHANT_COLUMNS} FROM sessions s JOIN merchants m ON m.id = s.merchant_id WHERE s.secret = ?",
+        session_columns()
+    ))?
+    .query_row([secret.as_bytes().as_slice()], |row| {
+        Ok(session(row).and_then(|session| Ok((session, merchant(row, SESSION_COLUMNS)?))))
+    })
+    .optional()?
+    .transpose()
+}
+
+pub(super) fn page(db: &Connection, query: &SessionQuery) -> Result<SessionPage, StoreError> {
+    let columns = session_columns();
+    let (created_at, id) = match &query.after {
+        Some(cursor) => (cursor.created_at, cursor.id.as_str()),
+        None => (i64::MAX, ""),
+    };
+    let status = query.status.map(Status::name);
+    // The state that is asked for is the one that columns show, so it is filtered outside.
+    let mut sessions: Vec<Session> = db
+        .prepare_cached(&format!(
+            "SELECT * FROM (SELECT {columns} FROM sessions s
+                WHERE s.merchant_id = ?1 AND s.mode = ?2 AND (s.created_at, s.id) < (?3, ?4)
+                AND (?5 IS NULL OR s.conversation_id = ?5) ORDER BY s.created_at DESC, s.id DESC) AS s
+             WHERE ?6 IS NULL OR s.status_now = ?6 LIMIT ?7"
+        ))?
+        .query_and_then(
+            params![
+                query.merchant.as_str(),
+                query.mode.name(),
+                created_at,
+                id,
+                query.conversation_id,
+                status,
+                query.limit + 1
+            ],
+            session,
+        )?
+        .collect::<Result<_, _>>()?;
+    let more = sessions.len() > query.limit as usize;
+    sessions.truncate(query.limit as usize);
+    let next = sessions
+        .last()
+        .filter(|_| more)
+        .map(|last| SessionCursor { created_at: last.created_at.as_millisecond(), id: last.id.clone() });
+    Ok(SessionPage { sessions, next })
+}
+
+pub(super) fn claim(db: &Connection, id: &SessionId, lease: Duration) -> Result<ClaimOutcome, StoreError> {
+    let fence: Option<u32> = db
+        .prepare_cached(&format!(
+            "UPDATE sessions SET status = 'claimed', fence = fence + 1, lease_until = {NOW} + ?2
+             WHERE id = ?1 AND ended_at IS NULL AND expires_at > {NOW} AND (status = 'open' OR lease_until <= {NOW})
+             RETURNING fence"
+        ))?
+        .query_row(params![id.as_str(), milliseconds(lease)], |row| row.get(0))
+        .optional()?;
+    let session = by_id(db, id)?;
+    Ok(match fence {
+        Some(fence) => ClaimOutcome::Claimed(Box::new(Claimed::granted(session, fence))),
+        None if session.status.has_ended() => ClaimOutcome::Ended(Box::new(session)),
+        None => ClaimOutcome::Busy,
+    })
+}
+
+/// The claim is still the last one given out, and its lease has not run out.
+const HELD: &str = "id = ?1 AND status = 'claimed' AND fence = ?2";
+
+pub(super) fn complete(db: &Connection, claim: &Claimed, completion: &Completion) -> Result<CommitOutcome, StoreError> {
+    let changed = db
+        .prepare_cached(&format!(
+            "UPDATE sessions SET status = 'completed', ended_at = {NOW}, lease_until = NULL, card_token = ?3, card = ?4
+             WHERE {HELD} AND lease_until > {NOW}"
+        ))?
+        .execute(params![
+            claim.id().as_str(),
+            claim.fence(),
+            completion.card_token.as_bytes(),
+            text(&completion.card)?
+        ])?;
+    committed(db, claim, changed)
+}
+
+pub(super) fn release(db: &Connection, claim: &Claimed, release: &Release) -> Result<CommitOutcome, StoreError> {
+    let refused = u32::from(matches!(release, Release::Refused { .. }));
+    let attempts = claim.session().attempts + refused;
+    let failure = release.failure(attempts, claim.fence()).map(|failure| text(&failure)).transpose()?;
+    let changed = db
+        .prepare_cached(&format!(
+            "UPDATE sessions SET attempts = ?3, failure = ?4, lease_until = NULL,
+                status = CASE WHEN ?4 IS NOT NULL THEN 'failed' WHEN expires_at > {NOW} THEN 'open'
+                              WHEN cancel_requested = 1 THEN 'canceled' ELSE 'expired' END,
+                ended_at = CASE WHEN ?4 IS NOT NULL THEN {NOW} WHEN expires_at > {NOW} THEN NULL ELSE expires_at END
+             WHERE {HELD} AND lease_until > {NOW}"
+        ))?
+        .execute(params![claim.id().as_str(), claim.fence(), attempts, failure])?;
+    committed(db, claim, changed)
+}
+
+fn committed(db: &Connection, claim: &Claimed, changed: usize) -> Result<CommitOutcome, StoreError> {
+    if changed == 0 {
+        db.execute("UPDATE sessions SET late_outcomes = late_outcomes + 1 WHERE id = ?", [claim.id().as_str()])?;
+        return Ok(CommitOutcome::Late);
+    }
+    let session = by_id(db, claim.id())?;
+    if session.status.has_ended() {
+        record_end(db, &session)?;
+    }
+    Ok(CommitOutcome::Committed(Box::new(session)))
+}
+
+pub(super) fn cancel(db: &Connection, id: &SessionId) -> Result<CancelOutcome, StoreError> {
+    let canceled = db.execute(
+        &format!(
+            "UPDATE sessions SET status = 'canceled', ended_at = {NOW}, lease_until = NULL
+             WHERE id = ? AND ended_at IS NULL AND expires_at > {NOW} AND (status = 'open' OR lease_until <= {NOW})"
+        ),
+        [id.as_str()],
+    )?;
+    if canceled == 1 {
+        let session = by_id(db, id)?;
+        record_end(db, &session)?;
+        return Ok(CancelOutcome::Ended(Box::new(session)));
+    }
+    // A claim is running: let the session's time be over at once, so that the
+    // claim's end, however it comes, finds it canceled unless there is a token.
+    let requested = db.execute(
+        &format!(
+            "UPDATE sessions SET cancel_requested = 1, expires_at = MIN(expires_at, {NOW})
+             WHERE id = ? AND status = 'claimed' AND lease_until > {NOW}"
+        ),
+        [id.as_str()],
+    )?;
+    let session = Box::new(by_id(db, id)?);
+    Ok(if requested == 1 { CancelOutcome::Requested(session) } else { CancelOutcome::Ended(session) })
+}
+
+pub(super) fn expire(db: &Connection, limit: u32) -> Result<u32, StoreError> {
+    let ended: Vec<String> = db
+        .prepare_cached(&format!(
+            "UPDATE sessions SET status = CASE cancel_requested WHEN 1 THEN 'canceled' ELSE 'expired' END,
+                ended_at = expires_at, lease_until = NULL
+             WHERE id IN (SELECT id FROM sessions WHERE ended_at IS NULL AND expires_at <= {NOW}
+                AND (status = 'open' OR lease_until <= {NOW}) LIMIT ?)
+             RETURNING id"
+        ))?
+        .query_and_then([limit], |row| row.get(0))?
+        .collect::<Result<_, rusqlite::Error>>()?;
+    for id in &ended {
+        let id = SessionId::parse(id).ok_or(StoreError::Corrupt { what: "session id" })?;
+        record_end(db, &by_id(db, &id)?)?;
+    }
+    Ok(u32::try_from(ended.len()).unwrap_or(limit))
+}
+
+/// A session that is known to be there.
+pub(super) fn by_id(db: &Connection, id: &SessionId) -> Result<Session, StoreError> {
+    one(db, "s.id = ?", &[&id.as_str()])?.ok_or(StoreError::Missing { what: "session" })
+}
+
+/// A duration in whole milliseconds, as the store counts.
+pub(super) fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn one(db: &Connection, condition: &str, values: &[&dyn ToSql]) -> Result<Option<Session>, StoreError> {
+    db.prepare_cached(&format!("SELECT {} FROM sessions s WHERE {condition}", session_columns()))?
+        .query_row(values, |row| Ok(session(row)))
+        .optional()?
+        .transpose()
+}
+
+fn text<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|_| StoreError::Corrupt { what: "value" })
+}
