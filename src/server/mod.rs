@@ -1,1 +1,19 @@
-//! The listener: TLS, HTTP/1.1, drain.
+//! The listener that the window, the sandbox and the shop share: sockets, TLS,
+//! HTTP/1.1, drain.
+//!
+//! HTTP/1.1 only, on purpose: an HTTP/2 codec keeps its buffers for the life of
+//! a connection, and a card number would lie in them that long. `HttpServer`
+//! of actix-web always offers `h2` over TLS, so this builds on `actix_server`
+//! and `actix_http` directly.
+
+mod certificate;
+mod listener;
+mod serve;
+#[cfg(all(test, feature = "sandbox"))]
+mod tests;
+mod tls;
+
+pub use certificate::{CertificateError, ReloadingCertificate};
+pub use listener::{bind, stdin_listener};
+pub use serve::{Options, serve};
+pub use tls::config as tls_config;

@@ -1,0 +1,146 @@
+//! From a URL to an HTTP/1.1 connection: look the name up, judge each address,
+//! connect to exactly what was judged, shake hands.
+
+use super::{AddressGuard, Refused, ResolveError, Resolver};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use url::{Host, Url};
+
+/// What hyper may buffer of one connection's answer head.
+const MAX_BUFFER: usize = 64 * 1024;
+const MAX_HEADERS: usize = 64;
+
+/// Sends requests on one connection; dropping it closes the connection.
+pub type Sender = SendRequest<Full<Bytes>>;
+
+/// At which step a connection failed. Holds addresses and library texts, no
+/// path, header or body.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// Not an https URL with a host.
+    #[error("not an https URL with a host")]
+    Url,
+    /// The name has no address.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// Every address of the name was refused by the guard.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// No address accepted the connection.
+    #[error("TCP: {0}")]
+    Tcp(#[source] io::Error),
+    /// The TLS handshake failed: an unknown authority, another name, a reset.
+    #[error("TLS: {0}")]
+    Tls(#[source] io::Error),
+    /// HTTP could not start on the connection.
+    #[error("HTTP: {0}")]
+    Handshake(#[source] hyper::Error),
+    /// Name lookup, TCP and TLS together took longer than allowed.
+    #[error("connecting took too long")]
+    Timeout,
+}
+
+/// Opens connections. Cheap to clone; see [`Resolver`] for the runtime it belongs to.
+#[derive(Clone)]
+pub struct Connector {
+    /// Names to addresses.
+    pub resolver: Resolver,
+    /// What stands before addresses that merchants chose; none for the operator's own.
+    pub guard: Option<AddressGuard>,
+    /// Trust and identity.
+    pub tls: Arc<ClientConfig>,
+    /// Name lookup, TCP and TLS together.
+    pub timeout: Duration,
+}
+
+impl Connector {
+    /// Connects to the host and port of an https URL. The task that drives the
+    /// connection runs on the current runtime until the [`Sender`] is dropped.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; no byte of a request has left by then.
+    pub async fn connect(&self, url: &Url) -> Result<Sender, ConnectError> {
+        let deadline = Instant::now() + self.timeout;
+        let stream = timeout_at(deadline, self.secure(url, deadline)).await.map_err(|_| ConnectError::Timeout)??;
+        handshake(stream).await
+    }
+
+    async fn secure(&self, url: &Url, deadline: Instant) -> Result<TlsStream<TcpStream>, ConnectError> {
+        let ("https", Some(host), Some(port)) = (url.scheme(), url.host(), url.port_or_known_default()) else {
+            return Err(ConnectError::Url);
+        };
+        let name = server_name(&host)?;
+        let addresses = self.permitted(self.resolver.addresses(&host).await?)?;
+        let tcp = dial(&addresses, port, deadline).await.map_err(ConnectError::Tcp)?;
+        TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.map_err(ConnectError::Tls)
+    }
+
+    /// Keeps the addresses that the guard lets through, if it lets any.
+    fn permitted(&self, mut addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refused> {
+        let Some(guard) = &self.guard else { return Ok(addresses) };
+        let mut refused = None;
+        addresses.retain(|&address| guard.check(address).map_err(|why| refused = Some(why)).is_ok());
+        match refused {
+            Some(refused) if addresses.is_empty() => Err(refused),
+            _ => Ok(addresses),
+        }
+    }
+}
+
+/// Tries each address in turn. Each gets an even share of the time that is
+/// left, so that one that swallows packets does not use it all up.
+async fn dial(addresses: &[IpAddr], port: u16, deadline: Instant) -> io::Result<TcpStream> {
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for (tried, &address) in (0u32..).zip(addresses) {
+        let untried = u32::try_from(addresses.len()).unwrap_or(u32::MAX) - tried;
+        let share = deadline.saturating_duration_since(Instant::now()) / untried;
+        let attempt = timeout_at(Instant::now() + share, TcpStream::connect(SocketAddr::new(address, port))).await;
+        match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(tcp) => {
+                tcp.set_nodelay(true)?;
+                return Ok(tcp);
+            }
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// The name that the certificate must carry (RFC 9525): a final dot is no part of it.
+fn server_name(host: &Host<&str>) -> Result<ServerName<'static>, ConnectError> {
+    match *host {
+        Host::Ipv4(address) => Ok(ServerName::from(IpAddr::V4(address))),
+        Host::Ipv6(address) => Ok(ServerName::from(IpAddr::V6(address))),
+        Host::Domain(name) => {
+            ServerName::try_from(name.trim_end_matches('.').to_owned()).map_err(|_| ConnectError::Url)
+        }
+    }
+}
+
+async fn handshake(stream: TlsStream<TcpStream>) -> Result<Sender, ConnectError> {
+    let (sender, connection) = Builder::new()
+        .max_buf_size(MAX_BUFFER)
+        .max_headers(MAX_HEADERS)
+        // Vectored writes queue the body beside the head; a flattened write
+        // would copy the card into hyper's own buffer.
+        .writev(true)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(ConnectError::Handshake)?;
+    // How a connection ends is told to whoever waits for an answer on it.
+    drop(tokio::spawn(async move { drop(connection.await) }));
+    Ok(sender)
+}
