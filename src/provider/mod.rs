@@ -1,1 +1,44 @@
 //! The payment provider's side: what turns a card into a token.
+//!
+//! [`CardTokenizer`] is what the rest of the service knows; [`card_token`] is
+//! the one protocol behind it today. What went wrong is told by whose fault it
+//! is, see [`ProviderError`].
+
+pub mod card_token;
+mod client;
+mod credentials;
+mod digits;
+mod error;
+mod token;
+
+pub use client::{Upstream, UpstreamAnswer};
+pub use credentials::{Credentials, CredentialsError, SecretKey};
+pub use error::{ProviderError, ProviderMessage, ResponseFault, Unavailable};
+pub use token::CardToken;
+
+use crate::card::Card;
+use async_trait::async_trait;
+
+/// Turns a card into a token at the merchant's provider.
+#[async_trait(?Send)]
+pub trait CardTokenizer {
+    /// Sends the card once (twice where the provider calls the first signature
+    /// stale) and believes the answer only when it proves itself.
+    ///
+    /// # Errors
+    /// [`ProviderError`], by whose fault it is.
+    async fn tokenize(&self, call: TokenizeCall<'_>) -> Result<CardToken, ProviderError>;
+}
+
+/// One attempt of one session.
+#[derive(Clone, Copy)]
+pub struct TokenizeCall<'a> {
+    /// The card, borrowed: its memory is wiped by the caller.
+    pub card: &'a Card,
+    /// The merchant's keys at the provider.
+    pub credentials: &'a Credentials,
+    /// The merchant's name for this payment.
+    pub conversation_id: &'a str,
+    /// Which attempt of the session this is, from 1.
+    pub attempt: u32,
+}

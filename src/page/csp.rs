@@ -1,0 +1,90 @@
+//! The Content-Security-Policy of a document: nothing, and then what it needs.
+
+use super::assets::Asset;
+use std::fmt;
+
+/// A policy that grows by what a document does.
+pub(super) struct Policy<'a> {
+    style: &'a Asset,
+    script: Option<&'a Asset>,
+    posts_here: bool,
+    frame_ancestor: Option<&'a str>,
+}
+
+impl<'a> Policy<'a> {
+    /// Shows styled text, does nothing, and may not be framed.
+    pub fn new(style: &'a Asset) -> Self {
+        Self { style, script: None, posts_here: false, frame_ancestor: None }
+    }
+
+    /// Runs this one script.
+    pub fn script(self, script: &'a Asset) -> Self {
+        Self { script: Some(script), ..self }
+    }
+
+    /// Posts a form, or calls by script, to its own origin.
+    pub fn posts_here(self) -> Self {
+        Self { posts_here: true, ..self }
+    }
+
+    /// May be framed by this origin. What is no plain origin is no permission.
+    pub fn frame_ancestor(self, origin: Option<&'a str>) -> Self {
+        Self { frame_ancestor: origin.filter(|origin| is_origin(origin)), ..self }
+    }
+}
+
+/// `scheme://host[:port]` in the characters that cannot end a directive.
+fn is_origin(text: &str) -> bool {
+    let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    authority.is_some_and(|authority| !authority.is_empty() && authority.bytes().all(plain))
+}
+
+impl fmt::Display for Policy<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("default-src 'none'; img-src data:; base-uri 'none'; ")?;
+        let posting = if self.posts_here { "connect-src 'self'; form-action 'self'; " } else { "form-action 'none'; " };
+        out.write_str(posting)?;
+        if let Some(script) = self.script {
+            write!(out, "script-src '{}'; ", script.hash)?;
+        }
+        write!(out, "style-src '{}'; frame-ancestors {}; ", self.style.hash, self.frame_ancestor.unwrap_or("'none'"))?;
+        out.write_str("require-trusted-types-for 'script'; trusted-types 'none'")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_policy_of_a_form() {
+        let (style, script) = (Asset::new("a{}".into()), Asset::new("b()".into()));
+        let policy = Policy::new(&style).script(&script).posts_here().frame_ancestor(Some("https://shop.example:8443"));
+        let expected = format!(
+            "default-src 'none'; img-src data:; base-uri 'none'; connect-src 'self'; form-action 'self'; \
+             script-src '{}'; style-src '{}'; frame-ancestors https://shop.example:8443; \
+             require-trusted-types-for 'script'; trusted-types 'none'",
+            script.hash, style.hash
+        );
+        assert_eq!(policy.to_string(), expected);
+    }
+
+    #[test]
+    fn a_page_that_only_speaks_gets_no_script_and_no_form() {
+        let style = Asset::new("a{}".into());
+        let policy = Policy::new(&style).to_string();
+        assert!(!policy.contains("script-src") && !policy.contains("connect-src"));
+        assert!(policy.contains("form-action 'none'") && policy.contains("frame-ancestors 'none'"));
+    }
+
+    #[test]
+    fn an_origin_cannot_smuggle_a_directive() {
+        let style = Asset::new("a{}".into());
+        for origin in ["https://a; script-src *", "https://a b", "https://a,b", "*", "https://", "data:x", "https://*"]
+        {
+            let policy = Policy::new(&style).frame_ancestor(Some(origin)).to_string();
+            assert!(policy.contains("frame-ancestors 'none';"), "{origin}");
+        }
+    }
+}

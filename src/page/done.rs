@@ -1,0 +1,75 @@
+//! The hand-off page: it returns the cardholder to the shop at once.
+
+use super::Locale;
+use super::assets::Asset;
+use super::notice::Tone;
+use super::texts::{Texts, fill};
+use askama::Template;
+
+/// What the cardholder is told on the way out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// The shop has its token.
+    Completed,
+    /// No card was accepted.
+    Failed,
+    /// The cardholder or the shop canceled.
+    Canceled,
+}
+
+/// What the hand-off page shows.
+#[derive(Clone, Debug)]
+pub struct DoneView<'a> {
+    /// The language.
+    pub locale: Locale,
+    /// Who the cardholder returns to.
+    pub merchant_name: &'a str,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The return address with the result, http or https.
+    pub next: &'a str,
+    /// The one origin that may frame the page.
+    pub embed_origin: Option<&'a str>,
+    /// Whether this is test mode, and to be marked so.
+    pub sandbox: bool,
+}
+
+#[derive(Template)]
+#[template(path = "done.html")]
+pub(super) struct DoneTemplate<'a> {
+    locale: Locale,
+    texts: &'static Texts,
+    style: &'a Asset,
+    script: Option<&'a Asset>,
+    view: &'a DoneView<'a>,
+    title: String,
+    heading: &'static str,
+    tone: Tone,
+    sandbox: bool,
+}
+
+impl<'a> DoneTemplate<'a> {
+    pub fn new(view: &'a DoneView<'a>, style: &'a Asset, script: &'a Asset) -> Self {
+        let texts = view.locale.texts();
+        let (heading, tone) = match view.outcome {
+            Outcome::Completed => (&texts.done.completed, Tone::Good),
+            Outcome::Failed => (&texts.done.failed, Tone::Bad),
+            Outcome::Canceled => (&texts.done.canceled, Tone::Quiet),
+        };
+        Self {
+            locale: view.locale,
+            texts,
+            style,
+            script: Some(script),
+            view,
+            title: fill(&texts.done.title, "shop", view.merchant_name),
+            heading,
+            tone,
+            sandbox: view.sandbox,
+        }
+    }
+
+    fn named(&self, text: &str) -> String {
+        fill(text, "shop", self.view.merchant_name)
+    }
+}

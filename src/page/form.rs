@@ -1,0 +1,105 @@
+//! The card form.
+
+use super::Locale;
+use super::assets::Asset;
+use super::problem::{Alert, Field, FieldProblem, Problem};
+use super::texts::{Texts, fill};
+use askama::Template;
+
+/// What the card form shows. There is no place in it for anything typed.
+#[derive(Clone, Debug)]
+pub struct FormView<'a> {
+    /// The language.
+    pub locale: Locale,
+    /// Who the cardholder is dealing with.
+    pub merchant_name: &'a str,
+    /// Where the form posts to: `/c/{secret}`.
+    pub action: &'a str,
+    /// Where the cancel form posts to; none when the shop cannot be returned to.
+    pub cancel_action: Option<&'a str>,
+    /// The token of this rendering, posted back as `formToken`.
+    pub form_token: &'a str,
+    /// How long the session stays open, from now.
+    pub expires_in_seconds: u64,
+    /// The present year and month (1 to 12), by the server's clock: a phone
+    /// with a wrong date must not refuse a good card.
+    pub this_month: (u16, u8),
+    /// Why the form is shown once more.
+    pub problem: Option<Problem<'a>>,
+    /// The one origin that may frame the page.
+    pub embed_origin: Option<&'a str>,
+    /// Whether this is test mode, and to be marked so.
+    pub sandbox: bool,
+}
+
+/// A message under a field.
+type Message = Option<&'static str>;
+
+#[derive(Template)]
+#[template(path = "form.html")]
+pub(super) struct FormTemplate<'a> {
+    locale: Locale,
+    texts: &'static Texts,
+    style: &'a Asset,
+    script: Option<&'a Asset>,
+    data: &'a str,
+    view: &'a FormView<'a>,
+    title: String,
+    sandbox: bool,
+    alert: Option<Alert>,
+    /// Links of the alert: field name and message.
+    mistakes: Vec<(&'static str, &'static str)>,
+    card_number: Message,
+    expiry: Message,
+    cvv: Message,
+}
+
+impl<'a> FormTemplate<'a> {
+    pub fn new(view: &'a FormView<'a>, style: &'a Asset, script: &'a Asset, data: &'a str) -> Self {
+        let texts = view.locale.texts();
+        let problems: &[FieldProblem] = match view.problem {
+            Some(Problem::Fields(problems)) => problems,
+            _ => &[],
+        };
+        let message =
+            |field| problems.iter().find(|problem| problem.field() == field).map(|it| it.message(&texts.fields));
+        let title = if view.problem.is_some() { &texts.form.title_with_problem } else { &texts.form.title };
+        Self {
+            locale: view.locale,
+            texts,
+            style,
+            script: Some(script),
+            data,
+            view,
+            title: fill(title, "shop", view.merchant_name),
+            sandbox: view.sandbox,
+            alert: view.problem.as_ref().map(|problem| Alert::of(problem, view.locale)),
+            mistakes: problems.iter().map(|it| (it.field().name(), it.message(&texts.fields))).collect(),
+            card_number: message(Field::CardNumber),
+            expiry: message(Field::Expiry),
+            cvv: message(Field::Cvv),
+        }
+    }
+
+    fn named(&self, text: &str) -> String {
+        fill(text, "shop", self.view.merchant_name)
+    }
+
+    /// The letter that stands for the shop.
+    fn monogram(&self) -> String {
+        self.view.merchant_name.chars().find(|c| c.is_alphanumeric()).map(String::from).unwrap_or_default()
+    }
+
+    /// For how many minutes the page may be used, said before it is filled in.
+    fn open_for(&self) -> String {
+        match self.view.expires_in_seconds / 60 {
+            0 | 1 => self.texts.form.open_for_one.clone(),
+            minutes => fill(&self.texts.form.open_for, "minutes", &minutes.to_string()),
+        }
+    }
+
+    fn this_month(&self) -> String {
+        let (year, month) = self.view.this_month;
+        format!("{year:04}-{month:02}")
+    }
+}

@@ -1,0 +1,134 @@
+//! A page that says something: what happened, and where to go from there.
+
+use super::Locale;
+use super::assets::Asset;
+use super::problem::Alert;
+use super::texts::{NoticeText, Texts, fill};
+use askama::Template;
+
+/// What the page says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Notice {
+    /// No such session, or no such page.
+    NotFound,
+    /// The session's time ran out.
+    Expired,
+    /// The cardholder or the shop canceled.
+    Canceled,
+    /// A submit is being processed; the page comes back for the outcome.
+    Waiting,
+    /// The address sent too many requests.
+    TooManyRequests,
+    /// The form could not be read.
+    BadRequest,
+    /// Ours or the operator's fault.
+    ServerTrouble,
+    /// The last attempt was refused.
+    Failed,
+}
+
+/// What a notice shows.
+#[derive(Clone, Debug)]
+pub struct NoticeView<'a> {
+    /// The language.
+    pub locale: Locale,
+    /// What it says.
+    pub notice: Notice,
+    /// The way back: address (http or https) and shop's name.
+    pub back: Option<(&'a str, &'a str)>,
+    /// Where to ask again: [`Notice::Waiting`] goes there every two seconds,
+    /// other notices offer it as a link.
+    pub refresh_to: Option<&'a str>,
+    /// What support can find in the log.
+    pub request_id: &'a str,
+    /// The one origin that may frame the page.
+    pub embed_origin: Option<&'a str>,
+    /// Whether this is test mode, and to be marked so.
+    pub sandbox: bool,
+}
+
+impl NoticeView<'_> {
+    /// Whether the page comes back by itself.
+    pub(super) fn refreshes(&self) -> bool {
+        self.notice == Notice::Waiting && self.refresh_to.is_some()
+    }
+}
+
+/// The picture above the words.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Tone {
+    Good,
+    Quiet,
+    Bad,
+    Busy,
+}
+
+impl Notice {
+    fn text(self, texts: &'static Texts) -> &'static NoticeText {
+        let notice = &texts.notice;
+        match self {
+            Self::NotFound => &notice.not_found,
+            Self::Expired => &notice.expired,
+            Self::Canceled => &notice.canceled,
+            Self::Waiting => &notice.waiting,
+            Self::TooManyRequests => &notice.too_many_requests,
+            Self::BadRequest => &notice.bad_request,
+            Self::ServerTrouble => &notice.server_trouble,
+            Self::Failed => &notice.failed,
+        }
+    }
+
+    fn tone(self) -> Tone {
+        match self {
+            Self::Waiting => Tone::Busy,
+            Self::NotFound | Self::Expired | Self::Canceled | Self::TooManyRequests => Tone::Quiet,
+            Self::BadRequest | Self::ServerTrouble | Self::Failed => Tone::Bad,
+        }
+    }
+
+    /// The same words for the form's script.
+    pub(super) fn alert(self, locale: Locale) -> Alert {
+        let text = self.text(locale.texts());
+        Alert::new(&text.title, &text.message)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "notice.html")]
+pub(super) struct NoticeTemplate<'a> {
+    locale: Locale,
+    texts: &'static Texts,
+    style: &'a Asset,
+    script: Option<&'a Asset>,
+    view: &'a NoticeView<'a>,
+    title: &'static str,
+    message: &'static str,
+    tone: Tone,
+    sandbox: bool,
+    /// Where the page goes by itself.
+    refresh: Option<&'a str>,
+    /// Address and text of the way back.
+    back: Option<(&'a str, String)>,
+    reference: String,
+}
+
+impl<'a> NoticeTemplate<'a> {
+    pub fn new(view: &'a NoticeView<'a>, style: &'a Asset, script: Option<&'a Asset>) -> Self {
+        let texts = view.locale.texts();
+        let NoticeText { title, message } = view.notice.text(texts);
+        Self {
+            locale: view.locale,
+            texts,
+            style,
+            script,
+            view,
+            title,
+            message,
+            tone: view.notice.tone(),
+            sandbox: view.sandbox,
+            refresh: view.refresh_to.filter(|_| view.refreshes()),
+            back: view.back.map(|(url, shop)| (url, fill(&texts.frame.back, "shop", shop))),
+            reference: fill(&texts.frame.reference, "id", view.request_id),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The upstream client: HTTP/1.1 connections to one address, kept open between
+//! calls, through which a card passes without leaving a copy behind.
+//!
+//! A card is sent at most once per call. Only when hyper hands the request back
+//! because not a byte of it was written (a kept connection had been closed
+//! meanwhile) does it go out on another connection.
+
+mod idle;
+
+use super::digits::holds_foreign_run;
+use super::{ProviderError, ResponseFault, Unavailable};
+use crate::egress::{Connector, Sender, post_request};
+use http_body_util::BodyExt;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::http::response::Parts;
+use hyper::{Response, Version};
+use idle::IdleConnections;
+use std::time::Duration;
+use url::Url;
+use zeroize::Zeroizing;
+
+/// Longest answer read; the protocol's are under 1 KiB.
+const MAX_ANSWER: usize = 16 * 1024;
+/// The shortest card number: an answer with a run this long may echo the card,
+/// and its connection's buffers with it.
+const CARD_DIGITS: usize = 12;
+/// Idle connections kept per worker.
+const MAX_IDLE: usize = 16;
+/// How long one may idle: under the keep-alive time of common servers.
+const MAX_IDLE_TIME: Duration = Duration::from_secs(20);
+
+/// A client of one upstream address. Belongs to the runtime it is used in: each
+/// single-threaded worker has its own.
+pub struct Upstream {
+    connector: Connector,
+    url: Url,
+    idle: IdleConnections,
+}
+
+/// A complete answer.
+pub struct UpstreamAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, at most 16 KiB, wiped on drop: it holds a token and, from a
+    /// careless upstream, a card.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl Upstream {
+    /// A client without connections yet.
+    #[must_use]
+    pub fn new(connector: Connector, url: Url) -> Self {
+        Self { connector, url, idle: IdleConnections::new(MAX_IDLE, MAX_IDLE_TIME) }
+    }
+
+    /// Posts the body and reads the answer, whatever its status. `known` is what
+    /// the answer may repeat although it has many digits. Sets no deadline: the
+    /// caller drops the future, which closes the connection.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`], or [`ResponseFault::TooLarge`].
+    pub async fn post(
+        &self,
+        content_type: HeaderValue,
+        body: Zeroizing<Vec<u8>>,
+        known: &str,
+    ) -> Result<UpstreamAnswer, ProviderError> {
+        let body = Bytes::from_owner(body);
+        let mut request = post_request(&self.url, headers(content_type), body).map_err(Unavailable::Connect)?;
+        while let Some(mut sender) = self.idle.take() {
+            match sender.try_send_request(request).await {
+                Ok(answer) => return self.finish(sender, answer, known).await,
+                Err(mut failure) => request = failure.take_message().ok_or(Unavailable::Dropped)?,
+            }
+        }
+        let mut sender = self.connector.connect(&self.url).await.map_err(Unavailable::Connect)?;
+        let answer = sender.send_request(request).await.map_err(|_| Unavailable::Dropped)?;
+        self.finish(sender, answer, known).await
+    }
+
+    /// Reads the body and keeps the connection, unless the answer speaks against it.
+    async fn finish(
+        &self,
+        sender: Sender,
+        answer: Response<Incoming>,
+        known: &str,
+    ) -> Result<UpstreamAnswer, ProviderError> {
+        let (head, body) = answer.into_parts();
+        let body = read_bounded(body).await?;
+        let echoes = |bytes: &[u8]| holds_foreign_run(bytes, known.as_bytes(), CARD_DIGITS);
+        let clean = !echoes(&body) && !head.headers.values().any(|value| echoes(value.as_bytes()));
+        if clean && stays_open(&head) {
+            self.idle.put(sender);
+        }
+        Ok(UpstreamAnswer { status: head.status.as_u16(), body })
+    }
+}
+
+fn headers(content_type: HeaderValue) -> HeaderMap {
+    HeaderMap::from_iter([
+        (CONTENT_TYPE, content_type),
+        (ACCEPT, HeaderValue::from_static("application/json")),
+        (USER_AGENT, HeaderValue::from_static("vezne")),
+    ])
+}
+
+/// RFC 9112 section 9.3; an HTTP/1.0 upstream gets a connection per call.
+fn stays_open(head: &Parts) -> bool {
+    let closes = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|list| list.split(',').any(|option| option.trim().eq_ignore_ascii_case("close")))
+    };
+    head.version == Version::HTTP_11 && !head.headers.get_all(CONNECTION).iter().any(closes)
+}
+
+async fn read_bounded(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+    let mut read = Zeroizing::new(Vec::with_capacity(MAX_ANSWER));
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Unavailable::Dropped)?.into_data() else { continue };
+        if data.len() > MAX_ANSWER - read.len() {
+            return Err(ResponseFault::TooLarge.into());
+        }
+        read.extend_from_slice(&data);
+    }
+    Ok(read)
+}
