@@ -34,3 +34,4 @@ pub mod session;
 pub mod startup;
 pub mod store;
 pub mod telemetry;
+pub mod window;

@@ -1,5 +1,7 @@
 //! The expiry date as printed on the card: a month that is still valid to its end.
 
+use jiff::Timestamp;
+use jiff::tz::Offset;
 use thiserror::Error;
 
 /// Cards are not issued for longer than this; a later year is a typing mistake.
@@ -34,6 +36,26 @@ impl Month {
     #[must_use]
     pub fn new(year: u16, month: u8) -> Option<Self> {
         (1..=12).contains(&month).then_some(Self { year, month })
+    }
+
+    /// The month that is not over yet in the last of the world's time zones
+    /// (UTC−12): a card is good until its month has ended where its holder is.
+    #[must_use]
+    pub fn not_over_anywhere(now: Timestamp) -> Self {
+        let date = Offset::constant(-12).to_datetime(now);
+        Self { year: date.year().unsigned_abs(), month: date.month().unsigned_abs() }
+    }
+
+    /// The year, four digits.
+    #[must_use]
+    pub fn year(self) -> u16 {
+        self.year
+    }
+
+    /// The month, 1 to 12.
+    #[must_use]
+    pub fn month(self) -> u8 {
+        self.month
     }
 }
 
@@ -127,6 +149,13 @@ mod tests {
         assert_eq!(read("12/2025"), Err(ExpiryError::Past));
         assert_eq!(read("12/46"), Ok((12, 2046)));
         assert_eq!(read("01/47"), Err(ExpiryError::TooFar));
+    }
+
+    #[test]
+    fn a_month_ends_when_it_has_ended_everywhere() {
+        let at = |text: &str| Month::not_over_anywhere(text.parse().unwrap());
+        assert_eq!(at("2026-12-01T11:59:59Z"), Month { year: 2026, month: 11 });
+        assert_eq!(at("2026-12-01T12:00:00Z"), Month { year: 2026, month: 12 });
     }
 
     #[test]

@@ -1,1 +1,13 @@
-//! The only door a card enters by: the bounded multipart reader.
+//! The only door a card enters by: `POST /c/{secret}`, multipart/form-data.
+
+mod body;
+mod form;
+mod form_token;
+mod forward;
+mod handler;
+mod origin;
+mod reply;
+
+pub use form::{Form, FormFault};
+pub use form_token::FormTokens;
+pub use handler::{cancel, submit};

@@ -9,18 +9,22 @@ mod assets;
 mod csp;
 mod done;
 mod form;
+mod handler;
 mod locale;
 mod notice;
 mod problem;
 mod texts;
+mod visit;
 
 pub use answer::{FieldMessage, ScriptAnswer};
 pub use done::{DoneView, Outcome};
 pub use form::FormView;
+pub use handler::{done, gone, show};
 pub use locale::Locale;
 pub use notice::{Notice, NoticeView};
 pub use problem::{Alert, Field, FieldProblem, Problem};
 pub use texts::Direction;
+pub use visit::Visit;
 
 use askama::Template;
 use assets::Asset;

@@ -9,11 +9,13 @@ mod client;
 mod credentials;
 mod digits;
 mod error;
+mod stored;
 mod token;
 
 pub use client::{Upstream, UpstreamAnswer};
 pub use credentials::{Credentials, CredentialsError, SecretKey};
 pub use error::{ProviderError, ProviderMessage, ResponseFault, Unavailable};
+pub use stored::{StoredCredentialsError, read_credentials, write_credentials};
 pub use token::CardToken;
 
 use crate::card::Card;

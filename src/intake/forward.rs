@@ -1,0 +1,166 @@
+//! Claims the session, sends the card, commits the outcome. Runs to its end
+//! even when the cardholder's connection is gone: what the provider answered is
+//! not thrown away.
+
+use crate::card::Card;
+use crate::handoff::CARD_TOKEN_FIELD;
+use crate::hardening::SealContext;
+use crate::id::RequestId;
+use crate::provider::{
+    CardToken, CardTokenizer, Credentials, ProviderError, ProviderMessage, TokenizeCall, read_credentials,
+};
+use crate::session::{Claimed, Completion, Release, Session};
+use crate::store::{ClaimOutcome, CommitOutcome, SecretKind, StoreError};
+use crate::window::{Providers, Window};
+use std::rc::Rc;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// What became of a submitted card.
+pub(super) enum Forwarded {
+    /// The session has ended: with a token, by this refusal, or before.
+    Ended(Box<Session>),
+    /// Somebody else's submit is under way, or ours came too late.
+    Busy,
+    /// The provider refused; the session is open for another card.
+    Declined(Box<Session>, Option<ProviderMessage>),
+    /// The provider could not be asked, or is not believed; the session is open again.
+    TryAgain(Box<Session>),
+}
+
+/// Why a card could not be forwarded: ours or the operator's.
+#[derive(Debug, Error)]
+pub(super) enum ForwardError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("mode {0} is not served by this process")]
+    ModeNotServed(&'static str),
+    #[error("the merchant has no provider credentials")]
+    NoCredentials,
+    #[error("the provider credentials do not open: {0}")]
+    Sealed(String),
+    #[error("the task that forwarded the card ended early")]
+    Interrupted,
+}
+
+/// Forwards one card of one session.
+pub(super) async fn forward(
+    window: Arc<Window>,
+    providers: Providers,
+    session: Session,
+    card: Card,
+    request: RequestId,
+) -> Result<Forwarded, ForwardError> {
+    let work = actix_rt::spawn(async move { claim_and_send(&window, &providers, &session, card, &request).await });
+    work.await.map_err(|_| ForwardError::Interrupted)?
+}
+
+async fn claim_and_send(
+    window: &Window,
+    providers: &Providers,
+    session: &Session,
+    card: Card,
+    request: &RequestId,
+) -> Result<Forwarded, ForwardError> {
+    let not_served = ForwardError::ModeNotServed(session.mode.name());
+    let (Some(provider), Some(lease)) = (providers.of(session.mode), window.leases.of(session.mode)) else {
+        return Err(not_served);
+    };
+    let credentials = credentials(window, session).await?;
+    let claim = match window.store.claim(session.id.clone(), lease).await? {
+        ClaimOutcome::Claimed(claim) => *claim,
+        ClaimOutcome::Busy => return Ok(Forwarded::Busy),
+        ClaimOutcome::Ended(session) => return Ok(Forwarded::Ended(session)),
+    };
+    let answer = send(&provider, &credentials, &claim, &card).await;
+    let summary = card.summary();
+    drop(card);
+    log(&claim, request, answer.as_ref().err());
+    match answer {
+        Ok(token) => complete(window, claim, &token, summary).await,
+        Err(error) => release(window, claim, error).await,
+    }
+}
+
+async fn send(
+    provider: &Rc<dyn CardTokenizer>,
+    credentials: &Credentials,
+    claim: &Claimed,
+    card: &Card,
+) -> Result<CardToken, ProviderError> {
+    let conversation_id = &claim.session().conversation_id;
+    provider.tokenize(TokenizeCall { card, credentials, conversation_id, attempt: claim.fence() }).await
+}
+
+async fn complete(
+    window: &Window,
+    claim: Claimed,
+    token: &CardToken,
+    card: crate::card::CardSummary,
+) -> Result<Forwarded, ForwardError> {
+    let context = SealContext { record: claim.id().as_str(), field: CARD_TOKEN_FIELD };
+    let card_token =
+        window.sealer.seal(context, token.expose()).map_err(|error| ForwardError::Sealed(error.to_string()))?;
+    let id = claim.id().clone();
+    Ok(match window.store.complete(claim, Completion { card_token, card }).await? {
+        CommitOutcome::Committed(session) => {
+            window.callback_wake.notify_one();
+            Forwarded::Ended(session)
+        }
+        CommitOutcome::Late => late(&id),
+    })
+}
+
+async fn release(window: &Window, claim: Claimed, error: ProviderError) -> Result<Forwarded, ForwardError> {
+    let (release, message) = match error {
+        ProviderError::Refused { code, message } => (Release::Refused { provider_code: code }, Some(message)),
+        _ => (Release::Unharmed, None),
+    };
+    let id = claim.id().clone();
+    let session = match window.store.release(claim, release).await? {
+        CommitOutcome::Committed(session) => session,
+        CommitOutcome::Late => return Ok(late(&id)),
+    };
+    if session.status.has_ended() {
+        window.callback_wake.notify_one();
+        return Ok(Forwarded::Ended(session));
+    }
+    Ok(match message {
+        Some(message) => Forwarded::Declined(session, message),
+        None => Forwarded::TryAgain(session),
+    })
+}
+
+/// Our lease ran out before the commit. Whoever claims next gets the session;
+/// a token that we were given is dropped, and the store has counted it.
+fn late(id: &crate::id::SessionId) -> Forwarded {
+    tracing::error!(session = id.as_str(), "an outcome came after its lease and was dropped");
+    Forwarded::Busy
+}
+
+/// The merchant's keys at the provider, opened for this call.
+async fn credentials(window: &Window, session: &Session) -> Result<Credentials, ForwardError> {
+    let kind = SecretKind::provider(session.mode);
+    let records = window.store.secrets(session.merchant.clone(), kind).await?;
+    let record = records.first().ok_or(ForwardError::NoCredentials)?;
+    let context = SealContext { record: record.id.as_str(), field: kind.name() };
+    let opened =
+        window.sealer.open(context, &record.sealed).map_err(|error| ForwardError::Sealed(error.to_string()))?;
+    read_credentials(&opened).map_err(|error| ForwardError::Sealed(error.to_string()))
+}
+
+fn log(claim: &Claimed, request: &RequestId, error: Option<&ProviderError>) {
+    let (session, request_id, fence) = (claim.id().as_str(), request.as_str(), claim.fence());
+    match error {
+        None => tracing::info!(session, request_id, fence, outcome = "token", "provider answered"),
+        Some(error @ ProviderError::Refused { code, .. }) => {
+            tracing::info!(session, request_id, fence, outcome = error.name(), code, "provider refused the card");
+        }
+        Some(error @ ProviderError::Configuration { code }) => {
+            tracing::error!(session, request_id, fence, outcome = error.name(), code, "provider refused the merchant");
+        }
+        Some(error) => {
+            tracing::warn!(session, request_id, fence, outcome = error.name(), error = %error, "provider call failed");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! One request of a browser at the window: who asks, for which session, in
+//! which language, and how documents are answered to it.
+
+use super::{Document, DoneView, FormView, Locale, Notice, NoticeView, Outcome, Problem};
+use crate::card::Month;
+use crate::handoff::{self, HandoffError};
+use crate::id::RequestId;
+use crate::merchant::{Merchant, Mode};
+use crate::session::{Session, SessionSecret, Status};
+use crate::store::StoreError;
+use crate::window::Window;
+use actix_web::http::header::{
+    ACCEPT, ACCEPT_LANGUAGE, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, ContentType, HeaderName, REFRESH,
+};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
+use jiff::Timestamp;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A browser's request, and the merchant it turned out to be for.
+pub struct Visit {
+    window: Arc<Window>,
+    secret: String,
+    request_id: RequestId,
+    accept_language: Option<String>,
+    wants_json: bool,
+    client: Option<IpAddr>,
+    locale: Locale,
+    merchant: Option<Merchant>,
+    test_mode: bool,
+}
+
+impl Visit {
+    /// A request for `/c/{secret}` or below.
+    #[must_use]
+    pub fn new(request: &HttpRequest, window: Arc<Window>, secret: String) -> Self {
+        let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let accept_language = header(ACCEPT_LANGUAGE).map(str::to_owned);
+        Self {
+            locale: Locale::negotiate(None, accept_language.as_deref(), &window.default_locale),
+            wants_json: header(ACCEPT).is_some_and(|accept| accept.starts_with("application/json")),
+            request_id: request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::generate),
+            client: request.peer_addr().map(|peer| peer.ip()),
+            accept_language,
+            merchant: None,
+            test_mode: false,
+            secret,
+            window,
+        }
+    }
+
+    /// The session that the path's secret opens, of a merchant who is not
+    /// switched off. From here on, texts are in the session's language.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find_session(&mut self) -> Result<Option<Session>, StoreError> {
+        let Some(secret) = SessionSecret::fingerprint_of_presented(&self.secret) else { return Ok(None) };
+        let Some((session, merchant)) = self.window.store.session_by_secret(secret).await? else { return Ok(None) };
+        if merchant.disabled_at.is_some() {
+            return Ok(None);
+        }
+        let accepted = self.accept_language.as_deref();
+        self.locale = Locale::negotiate(session.locale.as_deref(), accepted, &self.window.default_locale);
+        self.test_mode = session.mode == Mode::Test;
+        self.merchant = Some(merchant);
+        Ok(Some(session))
+    }
+
+    /// What all requests share.
+    #[must_use]
+    pub fn window(&self) -> &Arc<Window> {
+        &self.window
+    }
+
+    /// The name of this request in answers and logs.
+    #[must_use]
+    pub fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+
+    /// The address that the connection comes from.
+    #[must_use]
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
+    /// The language of this answer.
+    #[must_use]
+    pub fn locale(&self) -> Locale {
+        self.locale
+    }
+
+    /// Whether the form's script asks, not the browser itself.
+    #[must_use]
+    pub fn wants_json(&self) -> bool {
+        self.wants_json
+    }
+
+    /// `/c/{secret}`: the session's own page.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("/c/{}", self.secret)
+    }
+
+    /// A token for the next rendering of the session's form.
+    #[must_use]
+    pub fn form_token(&self, session: &Session) -> String {
+        self.window.form_tokens.issue(&session.id, Timestamp::now())
+    }
+
+    /// The merchant's address with the signed result of an ended session.
+    ///
+    /// # Errors
+    /// [`HandoffError`].
+    pub async fn destination(&self, session: &Session) -> Result<String, HandoffError> {
+        let result = self.window.results.of(session).await?;
+        let with_token = self.merchant.as_ref().is_some_and(|merchant| merchant.token_in_redirect);
+        Ok(handoff::destination(session, &result, with_token).into())
+    }
+
+    /// The card form.
+    pub fn form(
+        &self,
+        answer: &mut HttpResponseBuilder,
+        session: &Session,
+        problem: Option<Problem<'_>>,
+    ) -> HttpResponse {
+        let now = Timestamp::now();
+        let month = Month::not_over_anywhere(now);
+        let left = session.expires_at.duration_since(now).as_secs();
+        let path = self.path();
+        let view = FormView {
+            locale: self.locale,
+            merchant_name: self.merchant_name(),
+            action: &path,
+            cancel_action: Some(&format!("{path}/cancel")),
+            form_token: &self.form_token(session),
+            expires_in_seconds: u64::try_from(left).unwrap_or(0),
+            this_month: (month.year(), month.month()),
+            problem,
+            embed_origin: None,
+            sandbox: self.test_mode,
+        };
+        self.document(answer, self.window.pages.form(&view))
+    }
+
+    /// A page that says something, with a way back where there is one.
+    pub fn notice(&self, answer: &mut HttpResponseBuilder, notice: Notice, back: Option<&str>) -> HttpResponse {
+        let path = self.path();
+        let view = NoticeView {
+            locale: self.locale,
+            notice,
+            back: back.map(|url| (url, self.merchant_name())),
+            refresh_to: (notice != Notice::NotFound && back.is_none()).then_some(&path),
+            request_id: self.request_id.as_str(),
+            embed_origin: None,
+            sandbox: self.test_mode,
+        };
+        self.document(answer, self.window.pages.notice(&view))
+    }
+
+    /// The page that leaves for the merchant at once, or by its link.
+    pub fn leave(&self, answer: &mut HttpResponseBuilder, session: &Session, next: &str) -> HttpResponse {
+        let outcome = match session.status {
+            Status::Completed => Outcome::Completed,
+            Status::Failed => Outcome::Failed,
+            _ => Outcome::Canceled,
+        };
+        let view = DoneView {
+            locale: self.locale,
+            merchant_name: self.merchant_name(),
+            outcome,
+            next,
+            embed_origin: None,
+            sandbox: self.test_mode,
+        };
+        answer.insert_header((REFRESH, format!("0; url={next}")));
+        self.document(answer, self.window.pages.done(&view))
+    }
+
+    fn merchant_name(&self) -> &str {
+        self.merchant.as_ref().map_or("", |merchant| &merchant.name)
+    }
+
+    fn document(&self, answer: &mut HttpResponseBuilder, document: Document) -> HttpResponse {
+        answer
+            .insert_header(ContentType::html())
+            .insert_header((CONTENT_LANGUAGE, self.locale.code()))
+            .insert_header((CONTENT_SECURITY_POLICY, document.csp))
+            .body(document.html)
+    }
+}

@@ -1,0 +1,95 @@
+//! What every request of the window needs: shared by all workers, but for the
+//! provider's clients, of which each worker has its own.
+
+use crate::handoff::Results;
+use crate::hardening::limits::Limits;
+use crate::hardening::{Sealer, SecretText};
+use crate::intake::FormTokens;
+use crate::merchant::Mode;
+use crate::page::Pages;
+use crate::provider::CardTokenizer;
+use crate::store::SharedStore;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use url::Url;
+
+/// Shared by all workers.
+pub struct Window {
+    /// Sessions and merchants.
+    pub store: SharedStore,
+    /// Seals tokens and secrets at rest.
+    pub sealer: Arc<Sealer>,
+    /// Signed results.
+    pub results: Results,
+    /// Per-render tokens of the form.
+    pub form_tokens: FormTokens,
+    /// Documents of the hosted page.
+    pub pages: Pages,
+    /// Requests per merchant and client.
+    pub limits: Limits,
+    /// What browsers and merchants call this service; ends in a slash.
+    pub public_url: Url,
+    /// The page's language when nobody names one.
+    pub default_locale: String,
+    /// How long a claim of each mode lasts, or `None` when the mode is not served.
+    pub leases: Leases,
+    /// Wakes the callback worker when an event was written.
+    pub callback_wake: Arc<Notify>,
+}
+
+impl Window {
+    /// The origin of the page, as browsers send it (RFC 6454 section 6.2).
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.public_url.origin().ascii_serialization()
+    }
+
+    /// The page's address for a session's secret.
+    #[must_use]
+    pub fn session_url(&self, secret: &str) -> SecretText {
+        SecretText::new(format!("{}c/{secret}", self.public_url))
+    }
+}
+
+/// How long a claim lasts: the provider's timeout, twice where one retry is
+/// allowed, and a margin for the commit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Leases {
+    /// Test mode.
+    pub test: Option<Duration>,
+    /// Live mode.
+    pub live: Option<Duration>,
+}
+
+impl Leases {
+    /// The lease of a mode.
+    #[must_use]
+    pub fn of(self, mode: Mode) -> Option<Duration> {
+        match mode {
+            Mode::Test => self.test,
+            Mode::Live => self.live,
+        }
+    }
+}
+
+/// One worker's clients of the provider.
+#[derive(Clone, Default)]
+pub struct Providers {
+    /// Test mode.
+    pub test: Option<Rc<dyn CardTokenizer>>,
+    /// Live mode.
+    pub live: Option<Rc<dyn CardTokenizer>>,
+}
+
+impl Providers {
+    /// The client of a mode.
+    #[must_use]
+    pub fn of(&self, mode: Mode) -> Option<Rc<dyn CardTokenizer>> {
+        match mode {
+            Mode::Test => self.test.clone(),
+            Mode::Live => self.live.clone(),
+        }
+    }
+}
