@@ -52,6 +52,8 @@ kinds! {
         "Check the id. A session is visible only to its own merchant, with a key of the same mode.";
     METHOD_NOT_ALLOWED = 405 "method-not-allowed" "This address does not take that method"
         "See the list of calls in the documentation.";
+    SESSION_ENDED = 409 "session-ended" "The session has ended and does not change any more"
+        "Read it with GET /v1/sessions/{id}; its outcome is final.";
     PROVIDER_NOT_SET = 409 "provider-not-set" "The merchant has no provider credentials for this mode"
         "The operator sets them with `vezne merchant set-provider`.";
     PAYLOAD_TOO_LARGE = 413 "payload-too-large" "The body is over 16 KiB"

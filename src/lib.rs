@@ -27,6 +27,7 @@ pub mod intake;
 pub mod merchant;
 pub mod page;
 pub mod provider;
+pub mod routes;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod server;

@@ -1,1 +1,9 @@
 //! The merchants' JSON API.
+
+mod body;
+mod caller;
+mod problems;
+mod sessions;
+
+pub use problems::{answer_problems, explain, not_found};
+pub use sessions::{cancel, create, list, read};

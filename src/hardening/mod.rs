@@ -1,5 +1,6 @@
 //! What protects secrets and the process.
 
+pub mod headers;
 pub mod limits;
 pub mod master_key;
 pub mod secret;

@@ -1,0 +1,157 @@
+//! `/v1/sessions`: create, read, list, cancel.
+
+use super::body::json;
+use super::caller::Caller;
+use crate::error::{self, Problem};
+use crate::handoff::result::rfc3339;
+use crate::id::SessionId;
+use crate::page::Locale;
+use crate::session::{Session, SessionRequest, Status};
+use crate::store::{CancelOutcome, SecretKind, SessionCursor, SessionQuery};
+use crate::window::Window;
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Path, Payload, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use data_encoding::BASE64URL_NOPAD;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// `POST /v1/sessions`: opens a session and gives its URL, this once.
+///
+/// # Errors
+/// A problem; nothing is created then.
+pub async fn create(
+    request: HttpRequest,
+    caller: Caller,
+    payload: Payload,
+    window: Data<Window>,
+) -> Result<HttpResponse, Problem> {
+    let wanted: SessionRequest = json(&request, payload).await?;
+    let (new, secret) = wanted.check(&caller.merchant, caller.mode, Locale::is_known).map_err(Problem::invalid)?;
+    let credentials = window.store.secrets(caller.merchant.id.clone(), SecretKind::provider(caller.mode)).await?;
+    if credentials.is_empty() {
+        return Err(Problem::new(&error::PROVIDER_NOT_SET));
+    }
+    let session = window.store.create_session(new).await?;
+    tracing::info!(session = session.id.as_str(), merchant = caller.merchant.id.as_str(), "session created");
+    let mut body = describe(&window, &session).await?;
+    body.insert("url".to_owned(), json!(window.session_url(secret.expose()).expose()));
+    let location = format!("/v1/sessions/{}", session.id);
+    Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(body))
+}
+
+/// `GET /v1/sessions/{id}`: the session, and its signed result.
+///
+/// # Errors
+/// A problem.
+pub async fn read(caller: Caller, id: Path<String>, window: Data<Window>) -> Result<HttpResponse, Problem> {
+    let session = find(&caller, &id, &window).await?;
+    Ok(HttpResponse::Ok().json(describe(&window, &session).await?))
+}
+
+/// `POST /v1/sessions/{id}/cancel`: 200 when it is canceled, 202 while a card is
+/// on its way (it is canceled when that ends without a token), 409 when it had
+/// ended otherwise.
+///
+/// # Errors
+/// A problem.
+pub async fn cancel(caller: Caller, id: Path<String>, window: Data<Window>) -> Result<HttpResponse, Problem> {
+    let session = find(&caller, &id, &window).await?;
+    let (mut answer, session) = match window.store.cancel(session.id.clone()).await? {
+        CancelOutcome::Requested(session) => (HttpResponse::Accepted(), session),
+        CancelOutcome::Ended(session) if session.status == Status::Canceled => (HttpResponse::Ok(), session),
+        CancelOutcome::Ended(session) => {
+            let detail = format!("the session is {}", session.status.name());
+            return Err(Problem::new(&error::SESSION_ENDED).detail(detail));
+        }
+    };
+    window.callback_wake.notify_one();
+    Ok(answer.json(describe(&window, &session).await?))
+}
+
+/// The query of `GET /v1/sessions`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListQuery {
+    limit: Option<u32>,
+    cursor: Option<String>,
+    status: Option<String>,
+    conversation_id: Option<String>,
+}
+
+/// `GET /v1/sessions`: the caller's sessions, newest first.
+///
+/// # Errors
+/// A problem.
+pub async fn list(
+    caller: Caller,
+    query: Result<Query<ListQuery>, actix_web::Error>,
+    window: Data<Window>,
+) -> Result<HttpResponse, Problem> {
+    let invalid = |detail: &str| Problem::new(&error::INVALID_QUERY).detail(detail);
+    let Query(asked) =
+        query.map_err(|_| invalid("the parameters are limit, cursor, status and conversationId, each once"))?;
+    let limit = asked.limit.unwrap_or(20);
+    if !(1..=100).contains(&limit) {
+        return Err(invalid("limit must be 1 to 100"));
+    }
+    let status = asked.status.map(|name| Status::parse(&name).ok_or_else(|| invalid("there is no such status")));
+    let after = asked.cursor.map(|text| read_cursor(&text).ok_or_else(|| invalid("cursor is not one of ours")));
+    let query = SessionQuery {
+        merchant: caller.merchant.id,
+        mode: caller.mode,
+        status: status.transpose()?,
+        conversation_id: asked.conversation_id,
+        after: after.transpose()?,
+        limit,
+    };
+    let page = window.store.sessions(query).await?;
+    let mut data = Vec::with_capacity(page.sessions.len());
+    for session in &page.sessions {
+        data.push(describe(&window, session).await?);
+    }
+    Ok(HttpResponse::Ok().json(json!({ "data": data, "nextCursor": page.next.as_ref().map(write_cursor) })))
+}
+
+async fn find(caller: &Caller, id: &str, window: &Window) -> Result<Session, Problem> {
+    let not_found = || Problem::new(&error::NOT_FOUND);
+    let id = SessionId::parse(id).ok_or_else(not_found)?;
+    window.store.session(caller.merchant.id.clone(), caller.mode, id).await?.ok_or_else(not_found)
+}
+
+/// A session as merchants see it. Its signed result lies in the same object, so
+/// that one function verifies it and every hand-off.
+async fn describe(window: &Window, session: &Session) -> Result<Map<String, Value>, Problem> {
+    let result = window.results.of(session).await.map_err(|error| Problem::ours(&error))?;
+    let mut body = result.to_json();
+    let url = |url: &crate::merchant::AllowedUrl| json!(url.url().as_str());
+    let fields = [
+        ("id", Some(json!(session.id))),
+        ("mode", Some(json!(session.mode))),
+        ("purpose", Some(json!(session.purpose))),
+        ("handoff", Some(json!(session.handoff))),
+        ("returnUrl", Some(url(&session.return_url))),
+        ("cancelUrl", session.cancel_url.as_ref().map(url)),
+        ("callbackUrl", session.callback_url.as_ref().map(url)),
+        ("locale", session.locale.as_ref().map(|locale| json!(locale))),
+        ("createdAt", Some(json!(rfc3339(session.created_at)))),
+        ("expiresAt", Some(json!(rfc3339(session.expires_at)))),
+        ("endedAt", session.ended_at.map(|ended| json!(rfc3339(ended)))),
+        ("attempts", Some(json!(session.attempts))),
+        ("cancelRequested", session.cancel_requested.then(|| json!(true))),
+        ("failure", session.failure.as_ref().map(|failure| json!(failure))),
+        ("metadata", Some(json!(session.metadata))),
+    ];
+    body.extend(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    Ok(body)
+}
+
+fn write_cursor(cursor: &SessionCursor) -> String {
+    BASE64URL_NOPAD.encode(format!("{}:{}", cursor.created_at, cursor.id).as_bytes())
+}
+
+fn read_cursor(text: &str) -> Option<SessionCursor> {
+    let text = String::from_utf8(BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok()?;
+    let (created_at, id) = text.split_once(':')?;
+    Some(SessionCursor { created_at: created_at.parse().ok()?, id: SessionId::parse(id)? })
+}
