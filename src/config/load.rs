@@ -26,8 +26,9 @@ impl Config {
             return Self::from_str("", &environment, Path::new("."));
         };
         let text = read_file(path).map_err(|mistake| Mistakes::new(vec![mistake]).of_file(path.into()))?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Self::from_str(&text, &environment, folder).map_err(|mistakes| mistakes.of_file(path.into()))
+        let folder = std::path::absolute(path).ok().and_then(|path| path.parent().map(Path::to_owned));
+        Self::from_str(&text, &environment, &folder.unwrap_or_default())
+            .map_err(|mistakes| mistakes.of_file(path.into()))
     }
 
     /// Reads a file's text and the variables that override it. Relative paths,

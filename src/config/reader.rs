@@ -97,13 +97,14 @@ impl<'a> Reader<'a> {
     /// A URL without user, password and fragment that `accept` takes.
     pub(super) fn url(&mut self, key: &str, wanted: &str, accept: impl Fn(&Url) -> bool) -> Option<Url> {
         self.value(key, wanted, |value| {
-            let url = Url::parse(value.text().ok_or_else(|| value.shape())?).map_err(|_| value.shape())?;
+            let text = value.text().ok_or_else(|| value.shape())?;
+            let url = Url::parse(text).map_err(|_| value.shape())?;
             let has_user = !url.username().is_empty() || url.password().is_some();
             match () {
                 () if has_user => Err("a URL with a user name or password".into()),
                 () if url.fragment().is_some() => Err("a URL with a fragment".into()),
                 () if accept(&url) => Ok(url),
-                () => Err(format!("a URL of {} characters that does not fit", url.as_str().chars().count())),
+                () => Err(format!("a URL of {} characters that does not fit", text.chars().count())),
             }
         })
     }
@@ -195,7 +196,7 @@ impl<'a> Reader<'a> {
             }
             return;
         }
-        if key.rmatch_indices('.').any(|(end, _)| !self.is_section(&key[..end])) {
+        if key.match_indices('.').any(|(end, _)| self.is_wrong_section(&key[..end])) {
             return; // the section that it lies in is the mistake
         }
         let meant = match entry.variable() {
@@ -215,6 +216,10 @@ impl<'a> Reader<'a> {
 
     fn is_section(&self, key: &str) -> bool {
         self.asked.iter().any(|asked| is_inside(asked, key))
+    }
+
+    fn is_wrong_section(&self, key: &str) -> bool {
+        self.source.entries.contains_key(key) && !self.is_section(key)
     }
 
     fn suggestion(&self, key: &str) -> Option<String> {

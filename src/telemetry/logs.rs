@@ -230,4 +230,30 @@ mod tests {
         assert!(lines.ends_with(" status=200 method=GET\n"), "{lines}");
         assert!(!lines.contains('\u{1b}'));
     }
+
+    /// Run in a process of its own by the test below: the hook and the subscriber are global.
+    #[test]
+    #[ignore = "panics on purpose"]
+    #[should_panic(expected = "the card was")]
+    fn panic_after_init() {
+        let config = LogConfig { level: Level::INFO, format: LogFormat::Json };
+        init(&config);
+        init(&config);
+        panic!("the card was {}", "4355 0930 0077 7068");
+    }
+
+    #[test]
+    fn a_panic_is_logged_by_its_place_alone() {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "telemetry::logs::tests::panic_after_init"])
+            .output()
+            .unwrap();
+        let (written, errors) = (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+        let start = written.find('{').unwrap();
+        let line = written[start..].lines().next().unwrap();
+        let object: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&object["level"], &object["message"]), (&"error".into(), &"panic".into()));
+        assert!(object["location"].as_str().unwrap().contains("logs.rs:"));
+        assert!(!format!("{written}{errors}").contains("the card was"), "{written}{errors}");
+    }
 }

@@ -133,6 +133,26 @@ mod tests {
     }
 
     #[test]
+    fn neither_grouping_nor_neighbours_hide_a_card_number() {
+        let grouped = |number: &str, size: usize, separator: &str| {
+            number.as_bytes().chunks(size).map(String::from_utf8_lossy).collect::<Vec<_>>().join(separator)
+        };
+        for number in ["4355093000777068", "5890040000000016", "9792072000017956", "374427000000003"] {
+            for (size, separator) in [(16, ""), (4, " "), (4, "-"), (6, " "), (1, "-"), (8, " ")] {
+                let written = grouped(number, size, separator);
+                for before in ["", "x", "1", "99 ", "id-", "\"", "ü", "0000 ", "20261121222531"] {
+                    for after in ["", "x", "1", " 99", "-123", "\"", "ü", " 12 30"] {
+                        let text = format!("{before}{written}{after}");
+                        let masked = scrub(&text).into_owned();
+                        let inside = &masked[before.len()..before.len() + written.len()];
+                        assert!(!inside.contains(|letter: char| letter.is_ascii_digit()), "{text} → {masked}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_does_not_stays() {
         for text in [
             "",
