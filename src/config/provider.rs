@@ -41,28 +41,24 @@ pub struct CardTokenConfig {
 impl ProviderConfig {
     /// Reads `[provider.card_token.test]` and `[provider.card_token.live]`.
     pub(super) fn read(reader: &mut Reader<'_>, live: bool) -> Self {
-        const LIVE: &str = "provider.card_token.live";
-        if live && !reader.mentions(LIVE) {
-            reader.refuse(LIVE, "nothing", "the provider's live service, as live = true: this section with its url");
-        }
         Self {
-            test: CardTokenConfig::read(reader, "provider.card_token.test"),
-            live: CardTokenConfig::read(reader, LIVE),
+            test: CardTokenConfig::read(reader, "provider.card_token.test", false),
+            live: CardTokenConfig::read(reader, "provider.card_token.live", live),
         }
     }
 }
 
 impl CardTokenConfig {
     /// Reads one mode's section. Nothing when it is absent or its URL is refused.
-    fn read(reader: &mut Reader<'_>, section: &str) -> Option<Self> {
-        const URL: &str = r#"an https URL, such as "https://provider.example.com/v1/card-token""#;
+    fn read(reader: &mut Reader<'_>, section: &str, required: bool) -> Option<Self> {
+        const URL: &str = r#"the provider's https URL, such as "https://provider.example.com/v1/card-token""#;
         const CODES: &str = r#"at most 20 codes of 1 to 16 letters and digits, such as ["0009", "0015"]"#;
         let key = |name: &str| format!("{section}.{name}");
-        if reader.mentions(section) {
+        if required || reader.mentions(section) {
             reader.require(&key("url"), URL);
         }
         let url = reader.url(&key("url"), URL, |url| url.scheme() == "https");
-        let ca_file = reader.file(&key("ca_file"), "a PEM file of root certificates");
+        let ca_file = reader.file(&key("ca_file"), r#"a readable PEM file of roots, such as "roots.pem""#);
         let (client_certificate, client_key) = client_files(reader, section);
         let (connect_timeout, timeout) = timeouts(reader, section);
         let retry_codes = reader.list(&key("retry_codes"), 0..=20, CODES, retry_code);
@@ -88,14 +84,16 @@ fn retry_code(item: &Value) -> Option<String> {
 
 /// The certificate for mutual TLS and its key: both or neither.
 fn client_files(reader: &mut Reader<'_>, section: &str) -> (Option<PathBuf>, Option<PathBuf>) {
+    const CERTIFICATE: &str = r#"a readable PEM chain beside client_key, such as "client.pem""#;
+    const KEY: &str = r#"a readable PEM key beside client_certificate, such as "client-key.pem""#;
     let (certificate, key) = (format!("{section}.client_certificate"), format!("{section}.client_key"));
     if reader.mentions(&certificate) {
-        reader.require(&key, "the PEM key of client_certificate");
+        reader.require(&key, KEY);
     }
     if reader.mentions(&key) {
-        reader.require(&certificate, "the PEM chain of client_key");
+        reader.require(&certificate, CERTIFICATE);
     }
-    (reader.file(&certificate, "a PEM chain"), reader.file(&key, "a PEM key"))
+    (reader.file(&certificate, CERTIFICATE), reader.file(&key, KEY))
 }
 
 /// The time to connect and the time of the whole call, which holds it.

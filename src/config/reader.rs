@@ -8,6 +8,7 @@ use super::source::{Source, Value, is_inside, variable_of};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -129,8 +130,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A file that this process can read.
-    pub(super) fn file(&mut self, key: &str, what: &str) -> Option<PathBuf> {
-        self.path(key, &format!("the path of {what} that this process can read"), readable)
+    pub(super) fn file(&mut self, key: &str, wanted: &str) -> Option<PathBuf> {
+        self.path(key, wanted, readable)
     }
 
     /// Where a relative path of the configuration leads.
@@ -235,7 +236,10 @@ impl<'a> Reader<'a> {
 
 /// Looks before it opens: opening a pipe would wait for its other end.
 fn readable(path: &Path) -> Result<(), String> {
-    let reason = |error: std::io::Error| format!("a path that cannot be read: {}", error.kind());
+    let reason = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => "a path to nothing".into(),
+        kind => format!("a path that cannot be read: {kind}"),
+    };
     match std::fs::metadata(path).map_err(reason)? {
         kind if kind.is_dir() => Err("a folder".into()),
         kind if !kind.is_file() => Err("something other than a file".into()),

@@ -73,8 +73,8 @@ fn is_loopback(url: &Url) -> bool {
 
 /// The certificate and its key: both, or neither and the switch that says so.
 fn tls_files(reader: &mut Reader<'_>, danger_plain_http: bool) -> (Option<PathBuf>, Option<PathBuf>) {
-    const CERTIFICATE: &str = r#"a PEM chain, such as "tls/fullchain.pem""#;
-    const PRIVATE_KEY: &str = r#"a PEM key, such as "tls/private.pem""#;
+    const CERTIFICATE: &str = r#"a readable PEM chain, such as "tls/fullchain.pem""#;
+    const PRIVATE_KEY: &str = r#"a readable PEM key, such as "tls/private.pem""#;
     let certificate = reader.file("server.certificate", CERTIFICATE);
     let private_key = reader.file("server.private_key", PRIVATE_KEY);
     let is_named = |key| reader.mentions(key);

@@ -14,17 +14,12 @@ pub const LOCALES: [&str; 2] = ["tr", "en"];
 
 /// Waits after each failed delivery of a callback, in seconds: eleven
 /// deliveries over a little more than three days, enough for a weekend's outage.
+#[rustfmt::skip]
 pub const DEFAULT_RETRY_SECONDS: [u64; 10] = [
-    5,         // a restart
-    30,        //
-    2 * 60,    // a deployment
-    10 * 60,   //
-    3600,      // an incident
-    3 * 3600,  //
-    8 * 3600,  //
-    12 * 3600, // a weekend
-    24 * 3600, //
-    24 * 3600, //
+    5, 30,                             // a restart
+    2 * 60, 10 * 60,                   // a deployment
+    3600, 3 * 3600, 8 * 3600,          // an incident
+    12 * 3600, 24 * 3600, 24 * 3600,   // a weekend
 ];
 
 /// Everything that `vezne serve` is told.
@@ -139,10 +134,12 @@ impl StoreConfig {
 impl KeysConfig {
     /// Reads `[keys]`: the master key has to come from somewhere.
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        const KEY: &str = "keys.master_key_file";
+        const WANTED: &str = r#"a readable file, such as "master.key", or the key itself in VEZNE_MASTER_KEY"#;
         if !reader.master_key_given() {
-            reader.require("keys.master_key_file", "a file with the master key, or the key in VEZNE_MASTER_KEY");
+            reader.require(KEY, WANTED);
         }
-        Self { master_key_file: reader.file("keys.master_key_file", "a file with 32 bytes in base64") }
+        Self { master_key_file: reader.file(KEY, WANTED) }
     }
 }
 
@@ -157,7 +154,7 @@ impl CallbackConfig {
         let retry = reader.list("callback.retry_seconds", 1..=20, RETRY, wait);
         Self {
             timeout: reader.milliseconds("callback.timeout_ms", 15_000, 100..=60_000),
-            ca_file: reader.file("callback.ca_file", "a PEM file of root certificates"),
+            ca_file: reader.file("callback.ca_file", r#"a readable PEM file of roots, such as "roots.pem""#),
             retry: retry.unwrap_or_else(|| DEFAULT_RETRY_SECONDS.map(Duration::from_secs).to_vec()),
         }
     }

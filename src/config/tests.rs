@@ -220,7 +220,7 @@ level = 'info'
         ("colour", Origin::Line(3), "an unknown key with text of 4 characters", "no such key"),
         ("server.listen", Origin::Line(5), "a list of 0", "address:port"),
         ("server.public_url", Origin::Line(6), "a URL of 22 characters", "https origin without a path"),
-        ("server.certificate", Origin::Line(7), "cannot be read: entity not found (seen from ", "a PEM chain"),
+        ("server.certificate", Origin::Line(7), "a path to nothing (seen from ", "a readable PEM chain"),
         ("server.danger_plain_http", Origin::Line(8), "on while live = true", "false"),
         ("server.wrokers", Origin::Line(9), "an unknown key with a number", "server.workers, perhaps"),
         ("server.max_connections", Origin::Line(10), "a number that is too small", "from 1 to 1000000"),
@@ -229,10 +229,10 @@ level = 'info'
         ("limits.api_per_second", Origin::Line(18), "text of 3 characters", "a whole number of calls"),
         ("lgo", Origin::Line(19), "an unknown key with a section", "log, perhaps"),
         ("keys.master_key_file", Origin::Absent, "nothing", "VEZNE_MASTER_KEY"),
-        ("provider.card_token.live", Origin::Absent, "nothing", "live = true"),
-        ("provider.card_token.test.client_certificate", Origin::Absent, "nothing", "the PEM chain"),
-        ("provider.card_token.test.url", Origin::Absent, "nothing", "an https URL"),
-        ("server.private_key", Origin::Absent, "nothing", "a PEM key"),
+        ("provider.card_token.live.url", Origin::Absent, "nothing", "https URL"),
+        ("provider.card_token.test.client_certificate", Origin::Absent, "nothing", "a readable PEM chain"),
+        ("provider.card_token.test.url", Origin::Absent, "nothing", "https URL"),
+        ("server.private_key", Origin::Absent, "nothing", "a readable PEM key"),
     ];
     let mistakes = folder.read(text).unwrap_err();
     assert_eq!(keys_of(&mistakes), expected.each_ref().map(|(key, ..)| *key));
