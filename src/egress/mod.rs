@@ -10,6 +10,8 @@ mod connect;
 mod guard;
 mod request;
 mod resolver;
+#[cfg(all(test, feature = "sandbox"))]
+pub(crate) mod test_server;
 mod tls;
 
 pub use call::{Answer, CallError, Delivery, post};
