@@ -12,6 +12,8 @@ mod request;
 mod resolver;
 #[cfg(all(test, feature = "sandbox"))]
 pub(crate) mod test_server;
+#[cfg(all(test, feature = "sandbox"))]
+mod tests;
 mod tls;
 
 pub use call::{Answer, CallError, Delivery, post};

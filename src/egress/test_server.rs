@@ -178,15 +178,15 @@ async fn serve(stream: &mut TlsStream<TcpStream>, state: &State) {
             Reply::Drop => (String::new(), false),
         };
         // The client may have gone; then there is nobody to tell.
-        drop(stream.write_all(text.as_bytes()).await);
-        drop(stream.flush().await);
+        stream.write_all(text.as_bytes()).await.ok();
+        stream.flush().await.ok();
         if !open {
-            drop(stream.shutdown().await);
-            drop(state.closed.send(()));
+            stream.shutdown().await.ok();
+            state.closed.send(()).ok();
             return;
         }
     }
-    drop(state.ended.send(()));
+    state.ended.send(()).ok();
 }
 
 /// One request with a `Content-Length`; `None` at the connection's end.
