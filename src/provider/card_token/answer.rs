@@ -142,7 +142,7 @@ mod tests {
     }
 
     /// A success with some fields replaced.
-    fn success(changes: Value) -> Value {
+    fn success(changes: &Value) -> Value {
         let mut reply = json!({
             "cardToken": TOKEN, "signature": signature().as_str(), "isSucceeded": true,
             "errorCode": null, "errorMessage": null, "conversationId": "order-1",
@@ -171,10 +171,10 @@ mod tests {
     #[test]
     fn a_proven_success_is_a_token() {
         let token = format!("token {TOKEN}");
-        assert_eq!(outcome_of(&success(json!({}))), token);
-        assert_eq!(outcome_of(&success(json!({"isSucceeded": null, "isSucceed": true}))), token);
-        assert_eq!(outcome_of(&success(json!({"isSucceed": true, "extra": {"deep": [[1]]}}))), token);
-        let escaped = success(json!({})).to_string().replace('+', "\\u002B");
+        assert_eq!(outcome_of(&success(&json!({}))), token);
+        assert_eq!(outcome_of(&success(&json!({"isSucceeded": null, "isSucceed": true}))), token);
+        assert_eq!(outcome_of(&success(&json!({"isSucceed": true, "extra": {"deep": [[1]]}}))), token);
+        let escaped = success(&json!({})).to_string().replace('+', "\\u002B");
         assert_eq!(outcome(200, escaped.as_bytes()), token);
     }
 
@@ -196,7 +196,7 @@ mod tests {
             (json!({"isSucceed": false}), "wrong_shape"),
         ];
         for (changes, name) in cases {
-            assert_eq!(outcome_of(&success(changes.clone())), name, "{changes}");
+            assert_eq!(outcome_of(&success(&changes)), name, "{changes}");
         }
     }
 
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn the_status_decides_what_may_be_read() {
         let (good, bad) =
-            (success(json!({})).to_string(), json!({"isSucceeded": false, "errorCode": "0005"}).to_string());
+            (success(&json!({})).to_string(), json!({"isSucceeded": false, "errorCode": "0005"}).to_string());
         let cases = [
             (400, &bad, "failure 0005 -"),
             (400, &good, "status"),

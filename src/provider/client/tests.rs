@@ -1,6 +1,7 @@
 use super::*;
 use crate::egress::ConnectError;
-use crate::egress::test_server::{Reply, TestServer, answer};
+use crate::egress::test_server::{Received, Reply, TestServer, answer};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 const PAN: &str = "4355093000777068";
 
@@ -13,7 +14,7 @@ async fn post(upstream: &Upstream, body: &str) -> Result<UpstreamAnswer, Provide
     upstream.post(HeaderValue::from_static("text/plain"), body, "order-1732190400000").await
 }
 
-fn always(text: String) -> impl Fn(&crate::egress::test_server::Received) -> Reply {
+fn always(text: String) -> impl Fn(&Received) -> Reply {
     move |_| Reply::Keep(text.clone())
 }
 
@@ -25,6 +26,17 @@ async fn one_connection_carries_many_calls() {
         assert_eq!(post(&upstream, "x").await.unwrap().body.as_slice(), b"fine 1732190400000");
     }
     assert_eq!((server.connections(), server.requests().len()), (1, 5));
+}
+
+#[tokio::test]
+async fn a_chunked_answer_keeps_its_connection_too() {
+    let chunked = "HTTP/1.1 200 Test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    let server = TestServer::start(always(chunked.to_owned()));
+    let upstream = upstream(&server);
+    for _ in 0..5 {
+        assert_eq!(post(&upstream, "x").await.unwrap().body.as_slice(), b"ok");
+    }
+    assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
@@ -70,11 +82,13 @@ async fn a_connection_closed_while_idle_is_replaced_without_resending() {
 
 #[tokio::test]
 async fn nothing_is_sent_twice() {
-    let answered = std::sync::atomic::AtomicBool::new(false);
-    let server = TestServer::start(move |_| match answered.swap(true, std::sync::atomic::Ordering::SeqCst) {
-        false => Reply::Keep(answer(200, "", "ok")),
-        true => Reply::Drop,
-    });
+    let answered = AtomicBool::new(false);
+    let server =
+        TestServer::start(
+            move |_| {
+                if answered.swap(true, SeqCst) { Reply::Drop } else { Reply::Keep(answer(200, "", "ok")) }
+            },
+        );
     let upstream = upstream(&server);
     post(&upstream, "x").await.unwrap();
     let failed = post(&upstream, "x").await;
