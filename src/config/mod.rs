@@ -1,9 +1,28 @@
 //! Configuration: one struct per concern, read from a file and the environment.
+//!
+//! ```text
+//! file ──▶ source ──▶ reader ──▶ Config        every key asked for by its type
+//! environment ─┘         └─────▶ Mistakes      all that is wrong, at once
+//! ```
+//!
+//! Every key is in docs/configuration.md; a test holds the two together.
 
+mod load;
+mod mistake;
+mod nearest;
 mod provider;
+mod reader;
 mod server;
 mod settings;
+mod source;
+#[cfg(test)]
+mod tests;
 
+pub use mistake::{Mistake, Mistakes, Origin};
 pub use provider::{CardTokenConfig, ProviderConfig};
 pub use server::ServerConfig;
-pub use settings::{CallbackConfig, Config, EgressConfig, KeysConfig, LimitsConfig, LogConfig, LogFormat, StoreConfig};
+pub use settings::{
+    CallbackConfig, Config, DEFAULT_RETRY_SECONDS, EgressConfig, KeysConfig, LOCALES, LimitsConfig, LogConfig,
+    LogFormat, StoreConfig,
+};
+pub use source::Environment;

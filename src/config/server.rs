@@ -1,6 +1,7 @@
 //! Where and how the window listens.
 
-use std::net::SocketAddr;
+use super::reader::Reader;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use url::Url;
 
@@ -10,18 +11,79 @@ pub struct ServerConfig {
     /// `listen`: addresses to accept on. Default `["127.0.0.1:8443"]`.
     pub listen: Vec<SocketAddr>,
     /// `public_url`: what browsers and merchants call this service: an https
-    /// origin without path. Required.
+    /// origin without path. Required. With `danger_plain_http` it may be http
+    /// to a loopback host.
     pub public_url: Url,
     /// `certificate`: PEM chain, leaf first. Read again when the file changes.
     pub certificate: Option<PathBuf>,
     /// `private_key`: PEM (PKCS #8, SEC1 or PKCS #1). Read again with the certificate.
     pub private_key: Option<PathBuf>,
-    /// `workers`: threads that serve requests; 0 means one per core. Default 0.
+    /// `workers`: threads that serve requests; 0 means one per core. Default 0, at most 512.
     pub workers: usize,
-    /// `max_connections`: per worker, further ones wait in the backlog. Default 10000.
+    /// `max_connections`: per worker, further ones wait in the backlog. Default 10000, at most 1000000.
     pub max_connections: usize,
-    /// `shutdown_seconds`: how long requests in flight may take to end. Default 30.
+    /// `shutdown_seconds`: how long requests in flight may take to end. Default 30, at most 3600.
     pub shutdown_seconds: u64,
     /// `danger_plain_http`: serve without TLS. Warns at start; refused when `live`.
     pub danger_plain_http: bool,
+}
+
+impl ServerConfig {
+    /// Reads `[server]`. Nothing when `public_url` is missing or refused.
+    pub(super) fn read(reader: &mut Reader<'_>, live: bool) -> Option<Self> {
+        let danger_plain_http = reader.danger("server.danger_plain_http", live);
+        let listen = reader.list("server.listen", 1..=16, LISTEN, |item| item.text()?.parse().ok());
+        let public_url = public_url(reader, danger_plain_http);
+        let (certificate, private_key) = tls_files(reader, danger_plain_http);
+        let workers = reader.number("server.workers", 0, 0..=512, "threads");
+        let max_connections = reader.number("server.max_connections", 10_000, 1..=1_000_000, "connections");
+        let shutdown_seconds = reader.number("server.shutdown_seconds", 30, 1..=3600, "seconds");
+        Some(Self {
+            listen: listen.unwrap_or_else(|| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8443))]),
+            public_url: public_url?,
+            certificate,
+            private_key,
+            workers,
+            max_connections,
+            shutdown_seconds,
+            danger_plain_http,
+        })
+    }
+}
+
+const LISTEN: &str = r#"1 to 16 of address:port, such as ["0.0.0.0:8443", "[::]:8443"]"#;
+const PUBLIC_URL: &str = r#"an https origin without a path, such as "https://pay.example.com""#;
+
+fn public_url(reader: &mut Reader<'_>, danger_plain_http: bool) -> Option<Url> {
+    reader.require("server.public_url", PUBLIC_URL);
+    reader.url("server.public_url", PUBLIC_URL, |url| {
+        let is_origin = url.path() == "/" && url.query().is_none();
+        is_origin && (url.scheme() == "https" || (danger_plain_http && url.scheme() == "http" && is_loopback(url)))
+    })
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// The certificate and its key: both, or neither and the switch that says so.
+fn tls_files(reader: &mut Reader<'_>, danger_plain_http: bool) -> (Option<PathBuf>, Option<PathBuf>) {
+    const CERTIFICATE: &str = r#"a readable PEM chain, such as "tls/fullchain.pem""#;
+    const PRIVATE_KEY: &str = r#"a readable PEM key, such as "tls/private.pem""#;
+    let certificate = reader.file("server.certificate", CERTIFICATE);
+    let private_key = reader.file("server.private_key", PRIVATE_KEY);
+    let is_named = |key| reader.mentions(key);
+    let must_have = match (is_named("server.certificate"), is_named("server.private_key")) {
+        (false, false) if danger_plain_http => &[][..],
+        _ => &[("server.certificate", CERTIFICATE), ("server.private_key", PRIVATE_KEY)],
+    };
+    for (key, what) in must_have {
+        reader.require(key, what);
+    }
+    (certificate, private_key)
 }

@@ -1,10 +1,26 @@
 //! The whole configuration and its smaller parts.
 
+use super::reader::Reader;
+use super::source::Value;
 use super::{ProviderConfig, ServerConfig};
 use ipnet::IpNet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tracing::Level;
+
+/// Languages that the page is complete in; the first is the default.
+pub const LOCALES: [&str; 2] = ["tr", "en"];
+
+/// Waits after each failed delivery of a callback, in seconds: eleven
+/// deliveries over a little more than three days, enough for a weekend's outage.
+#[rustfmt::skip]
+pub const DEFAULT_RETRY_SECONDS: [u64; 10] = [
+    5, 30,                             // a restart
+    2 * 60, 10 * 60,                   // a deployment
+    3600, 3 * 3600, 8 * 3600,          // an incident
+    12 * 3600, 24 * 3600, 24 * 3600,   // a weekend
+];
 
 /// Everything that `vezne serve` is told.
 #[derive(Clone, Debug)]
@@ -12,7 +28,8 @@ pub struct Config {
     /// `live`: real cards. Live API keys work only with it; every `danger_`
     /// switch is refused with it. Default false.
     pub live: bool,
-    /// `locale`: the page's language when neither session nor browser names one. Default `tr`.
+    /// `locale`: the page's language when neither session nor browser
+    /// names one: `tr` or `en`. Default `tr`.
     pub locale: String,
     /// `[server]`
     pub server: ServerConfig,
@@ -35,7 +52,7 @@ pub struct Config {
 /// `[store]`: where sessions and merchants are kept.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
-    /// `path`: the SQLite file; made when absent. Default `vezne.db`.
+    /// `path`: the database file; made when absent. Default `vezne.db`.
     pub path: PathBuf,
 }
 
@@ -49,12 +66,13 @@ pub struct KeysConfig {
 /// `[callback]`: how merchants' endpoints are called.
 #[derive(Clone, Debug)]
 pub struct CallbackConfig {
-    /// `timeout_ms`: one delivery. Default 15000, at most 60000.
+    /// `timeout_ms`: one delivery. Default 15000, 100 to 60000.
     pub timeout: Duration,
     /// `ca_file`: PEM roots to trust besides the public ones.
     pub ca_file: Option<PathBuf>,
     /// `retry_seconds`: waits after each failed delivery, ±20% jitter. The
-    /// default spreads eleven deliveries over three days.
+    /// default ([`DEFAULT_RETRY_SECONDS`]) spreads eleven deliveries over three
+    /// days. 1 to 20 waits of 1 second to 2 days.
     pub retry: Vec<Duration>,
 }
 
@@ -62,19 +80,21 @@ pub struct CallbackConfig {
 #[derive(Clone, Debug, Default)]
 pub struct EgressConfig {
     /// `allow`: networks (CIDR) that callbacks may reach although they are not
-    /// on the public Internet. Default none.
+    /// on the public Internet. Default none, at most 64.
     pub allow: Vec<IpNet>,
-    /// `nameservers`: `address:port` of DNS servers; the system's when empty.
+    /// `nameservers`: `address:port` of DNS servers; the system's when
+    /// empty. At most 8.
     pub nameservers: Vec<SocketAddr>,
 }
 
 /// `[limits]`: requests per process; above them the answer is 429 with Retry-After.
 #[derive(Clone, Debug)]
 pub struct LimitsConfig {
-    /// `api_per_second`: calls of one merchant, bursts of twice as many. Default 100.
+    /// `api_per_second`: calls of one merchant, bursts of twice as many. Default 100,
+    /// at most 100000.
     pub api_per_second: u32,
     /// `page_per_minute`: page and form requests of one client address
-    /// (IPv4 address, IPv6 /64). Default 300.
+    /// (IPv4 address, IPv6 /64). Default 300, at most 1000000.
     pub page_per_minute: u32,
 }
 
@@ -82,7 +102,7 @@ pub struct LimitsConfig {
 #[derive(Clone, Debug)]
 pub struct LogConfig {
     /// `level`: `error`, `warn`, `info`, `debug` or `trace`. Default `info`.
-    pub level: tracing::Level,
+    pub level: Level,
     /// `format`: `json` or `text`. Default `json`.
     pub format: LogFormat,
 }
@@ -94,4 +114,95 @@ pub enum LogFormat {
     Json,
     /// For a person at a terminal.
     Text,
+}
+
+impl StoreConfig {
+    /// Reads `[store]`: the folder must be there, the file need not.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        const WANTED: &str = r#"a file in a folder that exists, such as "/var/lib/vezne/vezne.db""#;
+        const DEFAULT: &str = "vezne.db";
+        let path = reader.path("store.path", WANTED, in_folder);
+        if !reader.mentions("store.path")
+            && let Err(found) = in_folder(&reader.resolve(DEFAULT))
+        {
+            reader.refuse("store.path", &found, WANTED);
+        }
+        Self { path: path.unwrap_or_else(|| reader.resolve(DEFAULT)) }
+    }
+}
+
+impl KeysConfig {
+    /// Reads `[keys]`: the master key has to come from somewhere.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        const KEY: &str = "keys.master_key_file";
+        const WANTED: &str = r#"a readable file, such as "master.key", or the key itself in VEZNE_MASTER_KEY"#;
+        if !reader.master_key_given() {
+            reader.require(KEY, WANTED);
+        }
+        Self { master_key_file: reader.file(KEY, WANTED) }
+    }
+}
+
+impl CallbackConfig {
+    /// Reads `[callback]`.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        const RETRY: &str = "1 to 20 waits of 1 to 172800 seconds (2 days), such as [5, 60, 3600]";
+        let wait = |item: &Value| {
+            let seconds = u64::try_from(item.number()?).ok()?;
+            (1..=2 * 24 * 3600).contains(&seconds).then(|| Duration::from_secs(seconds))
+        };
+        let retry = reader.list("callback.retry_seconds", 1..=20, RETRY, wait);
+        Self {
+            timeout: reader.milliseconds("callback.timeout_ms", 15_000, 100..=60_000),
+            ca_file: reader.file("callback.ca_file", r#"a readable PEM file of roots, such as "roots.pem""#),
+            retry: retry.unwrap_or_else(|| DEFAULT_RETRY_SECONDS.map(Duration::from_secs).to_vec()),
+        }
+    }
+}
+
+impl EgressConfig {
+    /// Reads `[egress]`.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        const ALLOW: &str = r#"at most 64 networks, such as ["10.20.0.0/16", "fd00:20::/32"]"#;
+        const NAMESERVERS: &str = r#"at most 8 of address:port, such as ["10.0.0.53:53"]"#;
+        let allow = reader.list("egress.allow", 0..=64, ALLOW, |item| item.text()?.parse().ok());
+        let nameservers = reader.list("egress.nameservers", 0..=8, NAMESERVERS, |item| item.text()?.parse().ok());
+        Self { allow: allow.unwrap_or_default(), nameservers: nameservers.unwrap_or_default() }
+    }
+}
+
+impl LimitsConfig {
+    /// Reads `[limits]`.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            api_per_second: reader.number("limits.api_per_second", 100, 1..=100_000, "calls"),
+            page_per_minute: reader.number("limits.page_per_minute", 300, 1..=1_000_000, "requests"),
+        }
+    }
+}
+
+impl LogConfig {
+    /// Reads `[log]`.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        const LEVELS: [(&str, Level); 5] = [
+            ("error", Level::ERROR),
+            ("warn", Level::WARN),
+            ("info", Level::INFO),
+            ("debug", Level::DEBUG),
+            ("trace", Level::TRACE),
+        ];
+        const FORMATS: [(&str, LogFormat); 2] = [("json", LogFormat::Json), ("text", LogFormat::Text)];
+        Self {
+            level: reader.choice("log.level", Level::INFO, &LEVELS),
+            format: reader.choice("log.format", LogFormat::Json, &FORMATS),
+        }
+    }
+}
+
+fn in_folder(path: &Path) -> Result<(), String> {
+    match path.parent() {
+        _ if path.is_dir() => Err("a folder".into()),
+        Some(folder) if folder.as_os_str().is_empty() || folder.is_dir() => Ok(()),
+        _ => Err("a file in a folder that does not exist".into()),
+    }
 }

@@ -5,6 +5,7 @@ use super::{AddressGuard, Refused, ResolveError, Resolver};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -75,7 +76,7 @@ impl Connector {
     pub async fn connect(&self, url: &Url) -> Result<Sender, ConnectError> {
         let deadline = Instant::now() + self.timeout;
         let stream = timeout_at(deadline, self.secure(url, deadline)).await.map_err(|_| ConnectError::Timeout)??;
-        handshake(stream).await
+        handshake(TokioIo::new(stream)).await
     }
 
     async fn secure(&self, url: &Url, deadline: Instant) -> Result<TlsStream<TcpStream>, ConnectError> {
@@ -130,17 +131,66 @@ fn server_name(host: &Host<&str>) -> Result<ServerName<'static>, ConnectError> {
     }
 }
 
-async fn handshake(stream: TlsStream<TcpStream>) -> Result<Sender, ConnectError> {
+async fn handshake(io: impl Read + Write + Unpin + Send + 'static) -> Result<Sender, ConnectError> {
     let (sender, connection) = Builder::new()
         .max_buf_size(MAX_BUFFER)
         .max_headers(MAX_HEADERS)
-        // Vectored writes queue the body beside the head; a flattened write
-        // would copy the card into hyper's own buffer.
+        // Queues the body beside the head, whatever the stream says of itself;
+        // a flattened write would copy the card into hyper's own buffer.
         .writev(true)
-        .handshake(TokioIo::new(stream))
+        .handshake(io)
         .await
         .map_err(ConnectError::Handshake)?;
     // How a connection ends is told to whoever waits for an answer on it.
     drop(tokio::spawn(async move { drop(connection.await) }));
     Ok(sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::egress::post_request;
+    use hyper::header::HeaderMap;
+    use hyper::rt::ReadBufCursor;
+    use std::pin::Pin;
+    use std::sync::mpsc;
+    use std::task::{Context, Poll};
+
+    /// A stream that never answers and tells where in memory each written piece
+    /// lay. It claims no vectored writes, as a careless wrapper would.
+    struct Places(mpsc::Sender<(usize, usize)>);
+
+    impl Read for Places {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl Write for Places {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, piece: &[u8]) -> Poll<io::Result<usize>> {
+            self.0.send((piece.as_ptr().addr(), piece.len())).map_err(io::Error::other)?;
+            Poll::Ready(Ok(piece.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_body_is_written_from_its_own_memory() {
+        let (sender, places) = mpsc::channel();
+        let mut connection = handshake(Places(sender)).await.unwrap();
+        let body = Bytes::from_owner(vec![b'7'; 900]);
+        let body_place = (body.as_ptr().addr(), body.len());
+        let request = post_request(&"https://localhost/".parse().unwrap(), HeaderMap::new(), body).unwrap();
+        let call = tokio::spawn(async move { connection.send_request(request).await.map(drop) });
+        let written = tokio::task::spawn_blocking(move || [places.recv(), places.recv()]).await.unwrap();
+        assert_eq!(written[1], Ok(body_place), "head and body are two pieces: {written:?}");
+        call.abort();
+    }
 }

@@ -10,6 +10,10 @@ mod connect;
 mod guard;
 mod request;
 mod resolver;
+#[cfg(all(test, feature = "sandbox"))]
+pub(crate) mod test_server;
+#[cfg(all(test, feature = "sandbox"))]
+mod tests;
 mod tls;
 
 pub use call::{Answer, CallError, Delivery, post};

@@ -20,7 +20,7 @@ const MAX_ADDRESSES: usize = 8;
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 const CACHED_ANSWERS: u64 = 256;
 /// However long a record says it lives, a changed address is noticed after this.
-const MAX_TTL: Duration = Duration::from_secs(300);
+const MAX_TTL: Duration = Duration::from_mins(5);
 
 /// Why a name has no address for us.
 #[derive(Debug, Error)]

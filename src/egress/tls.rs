@@ -108,3 +108,73 @@ fn pem_error(path: &Path, error: pem::Error, malformed: fn(PathBuf) -> TlsError)
         _ => malformed(path.to_owned()),
     }
 }
+
+#[cfg(all(test, feature = "sandbox"))]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    /// A file that is removed with the value.
+    struct File(PathBuf);
+
+    impl File {
+        fn holding(text: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("vezne-test-{}.pem", Uuid::now_v7()));
+            std::fs::write(&path, text).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for File {
+        fn drop(&mut self) {
+            std::fs::remove_file(&self.0).ok();
+        }
+    }
+
+    fn pair() -> (File, File) {
+        let made = rcgen::generate_simple_self_signed(["client".to_owned()]).unwrap();
+        (File::holding(&made.cert.pem()), File::holding(&made.signing_key.serialize_pem()))
+    }
+
+    fn identity<'a>(certificate: &'a File, key: &'a File) -> ClientIdentity<'a> {
+        ClientIdentity { certificate: &certificate.0, key: &key.0 }
+    }
+
+    #[test]
+    fn http_1_1_only_with_or_without_an_identity() {
+        let (certificate, key) = pair();
+        for identity in [None, Some(identity(&certificate, &key))] {
+            let config = client_config(Roots::Only(&certificate.0), identity).unwrap();
+            assert_eq!(config.alpn_protocols, [b"http/1.1"]);
+            assert_eq!(config.client_auth_cert_resolver.has_certs(), identity.is_some());
+        }
+    }
+
+    #[test]
+    fn files_that_do_not_serve_are_named_and_not_quoted() {
+        let (certificate, key) = pair();
+        let (_, other_key) = pair();
+        let garbage = File::holding("-----BEGIN PRIVATE KEY-----\nTOPSECRET!\n-----END PRIVATE KEY-----\n");
+        let refusals = [
+            client_config(Roots::Only(&key.0), None),
+            client_config(Roots::Only(Path::new("absent.pem")), None),
+            client_config(Roots::Public, Some(identity(&key, &key))),
+            client_config(Roots::Public, Some(identity(&certificate, &certificate))),
+            client_config(Roots::Public, Some(identity(&certificate, &garbage))),
+            client_config(Roots::Public, Some(identity(&certificate, &other_key))),
+        ]
+        .map(|refused| refused.map(drop).unwrap_err());
+        assert!(matches!(
+            refusals,
+            [
+                TlsError::Certificate(_),
+                TlsError::Read { .. },
+                TlsError::Certificate(_),
+                TlsError::Key(_),
+                TlsError::Key(_),
+                TlsError::Refused(_)
+            ]
+        ));
+        assert!(!format!("{refusals:?}").contains("TOPSECRET"));
+    }
+}

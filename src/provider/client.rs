@@ -17,6 +17,7 @@ use hyper::http::response::Parts;
 use hyper::{Response, Version};
 use idle::IdleConnections;
 use std::time::Duration;
+use tokio::task::yield_now;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -69,6 +70,9 @@ impl Upstream {
         let body = Bytes::from_owner(body);
         let mut request = post_request(&self.url, headers(content_type), body).map_err(Unavailable::Connect)?;
         while let Some(mut sender) = self.idle.take() {
+            // Lets the runtime look at its sockets: a close that has arrived by
+            // now is seen before the request is written, which makes it resendable.
+            yield_now().await;
             match sender.try_send_request(request).await {
                 Ok(answer) => return self.finish(sender, answer, known).await,
                 Err(mut failure) => request = failure.take_message().ok_or(Unavailable::Dropped)?,
@@ -124,3 +128,6 @@ async fn read_bounded(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, Provider
     }
     Ok(read)
 }
+
+#[cfg(all(test, feature = "sandbox"))]
+mod tests;

@@ -110,3 +110,6 @@ impl CardTokenizer for CardTokenClient {
         timeout(self.timeout, self.ask_twice(call)).await.map_err(|_| Unavailable::Timeout)?
     }
 }
+
+#[cfg(all(test, feature = "sandbox"))]
+mod tests;

@@ -41,7 +41,12 @@ impl IdleConnections {
     }
 
     /// Keeps a connection for the next call; above the limit the oldest goes.
+    /// One that is not free is closed: its peer answered without having read
+    /// the whole request, so a part of the card may still wait to be written.
     pub fn put(&self, sender: Sender) {
+        if !sender.is_ready() {
+            return;
+        }
         let mut stack = lock(&self.stack);
         if stack.idle.len() >= self.most {
             stack.idle.remove(0);
