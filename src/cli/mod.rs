@@ -1,1 +1,51 @@
 //! The command line: one file per command.
+
+mod check_config;
+mod doctor;
+mod failure;
+pub mod merchant;
+mod serve;
+
+pub use failure::Failure;
+
+use clap::{Parser, Subcommand};
+
+/// The card window: takes a card on a hosted page, hands the merchant a token,
+/// forgets the card.
+#[derive(Parser)]
+#[command(name = "vezne", version, after_help = EXIT_CODES)]
+pub struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed inside · 2 wrong usage · 3 wrong configuration · \
+    4 something needed is away (an address is taken, the store or a file cannot be opened)";
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run the window
+    Serve(serve::Args),
+    /// Create, show and change merchants, their keys and their secrets
+    #[command(subcommand)]
+    Merchant(merchant::Verb),
+    /// Read a configuration and report every mistake in it
+    CheckConfig(check_config::Args),
+    /// Examine the surroundings: files, store, certificate, provider
+    Doctor(doctor::Args),
+}
+
+impl Command {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// [`Failure`], which knows its exit code.
+    pub fn run(self) -> Result<(), Failure> {
+        match self.verb {
+            Verb::Serve(args) => serve::run(args),
+            Verb::Merchant(verb) => merchant::run(verb),
+            Verb::CheckConfig(args) => check_config::run(args),
+            Verb::Doctor(args) => doctor::run(&args),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `vezne doctor`: examines what the window needs, the way the window uses it.
+
+use super::Failure;
+use super::merchant::Admin;
+use crate::config::{CardTokenConfig, Config};
+use crate::egress::{Connector, Resolver};
+use crate::provider::card_token;
+use crate::server::ReloadingCertificate;
+use clap::ValueHint;
+use std::path::PathBuf;
+
+/// Examine files, store, certificate and provider, and say what is wrong.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The configuration file; without it only VEZNE_ variables are read
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+}
+
+/// One line for each examination; fails when one of them failed.
+///
+/// # Errors
+/// [`Failure`].
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
+    println!("ok    configuration");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal(error.to_string()))?;
+    let local = tokio::task::LocalSet::new();
+    let failed = local.block_on(&runtime, examine(&config));
+    match failed {
+        0 => Ok(()),
+        count => Err(Failure::unavailable(format!("{count} of the examinations failed"))),
+    }
+}
+
+async fn examine(config: &Config) -> u32 {
+    let mut findings = Findings(0);
+    match Admin::open(config) {
+        Ok(admin) => {
+            findings.good("master key and store");
+            match admin.all().await {
+                Ok(merchants) => findings.good(&format!("merchants: {}", merchants.len())),
+                Err(failure) => findings.bad("merchants", &failure.to_string()),
+            }
+        }
+        Err(failure) => findings.bad("master key and store", &failure.to_string()),
+    }
+    if let (Some(certificate), Some(key)) = (&config.server.certificate, &config.server.private_key) {
+        match ReloadingCertificate::load(certificate, key) {
+            Ok(_) => findings.good("certificate and its key"),
+            Err(error) => findings.bad("certificate and its key", &error.to_string()),
+        }
+    }
+    for (mode, upstream) in [("test", &config.provider.test), ("live", &config.provider.live)] {
+        let what = format!("provider of {mode} mode");
+        match upstream {
+            None => println!("--    {what}: not configured"),
+            Some(upstream) => match reach(config, upstream).await {
+                Ok(()) => findings.good(&format!("{what}: TLS to {}", upstream.url.origin().ascii_serialization())),
+                Err(why) => findings.bad(&what, &why),
+            },
+        }
+    }
+    for warning in config.warnings() {
+        println!("warn  {warning}");
+    }
+    findings.0
+}
+
+/// Connects to the provider and shakes hands; sends nothing.
+async fn reach(config: &Config, upstream: &CardTokenConfig) -> Result<(), String> {
+    let connector = Connector {
+        resolver: Resolver::new(&config.egress).map_err(|error| error.to_string())?,
+        guard: None,
+        tls: card_token::tls(upstream).map_err(|error| error.to_string())?,
+        timeout: upstream.connect_timeout,
+    };
+    connector.connect(&upstream.url).await.map(drop).map_err(|error| error.to_string())
+}
+
+struct Findings(u32);
+
+impl Findings {
+    fn good(&mut self, what: &str) {
+        println!("ok    {what}");
+    }
+
+    fn bad(&mut self, what: &str, why: &str) {
+        self.0 += 1;
+        println!("FAIL  {what}: {why}");
+    }
+}

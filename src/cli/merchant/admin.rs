@@ -1,0 +1,225 @@
+//! What an operator does to merchants, on the store directly.
+
+use crate::cli::Failure;
+use crate::config::Config;
+use crate::hardening::secret::fill_random;
+use crate::hardening::{SealContext, Sealer, SecretText, random_text};
+use crate::id::{KeyId, MerchantId};
+use crate::merchant::{AllowList, ApiKey, Merchant, Mode};
+use crate::provider::write_credentials;
+use crate::startup::{StartupError, master_key, open_store};
+use crate::store::{ApiKeyRecord, NewApiKey, NewSecret, SecretKind, SharedStore};
+use data_encoding::BASE64;
+use jiff::Timestamp;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// An operator with the store and the master key.
+pub struct Admin {
+    store: SharedStore,
+    sealer: Sealer,
+    live: bool,
+}
+
+/// A new merchant with everything that is shown once.
+pub struct CreatedMerchant {
+    /// The merchant.
+    pub merchant: Merchant,
+    /// One key a mode.
+    pub api_keys: Vec<ApiKey>,
+    /// What results and callbacks are signed with.
+    pub secrets: Secrets,
+}
+
+/// What a merchant verifies with.
+pub struct Secrets {
+    /// `vzsig_…`: the key of results is this text as it stands.
+    pub signing: SecretText,
+    /// `whsec_…`: as Standard Webhooks has it.
+    pub webhook: SecretText,
+}
+
+/// What `show` tells beside the settings.
+pub struct Overview {
+    /// Live keys.
+    pub api_keys: Vec<ApiKeyRecord>,
+    /// Modes with provider credentials.
+    pub providers: Vec<Mode>,
+}
+
+impl Admin {
+    /// Opens the configured store.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn open(config: &Config) -> Result<Self, Failure> {
+        let sealer = master_key(config)?.sealer().map_err(StartupError::from)?;
+        Ok(Self { store: open_store(config)?, sealer, live: config.live })
+    }
+
+    /// Creates a merchant with a key for each mode that is served.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn create(&self, name: &str, allow: &[String]) -> Result<CreatedMerchant, Failure> {
+        check_name(name)?;
+        let merchant = Merchant {
+            id: MerchantId::generate(),
+            name: name.to_owned(),
+            allow_list: AllowList::parse(allow).map_err(|error| Failure::usage(format!("--allow: {error}")))?,
+            token_in_redirect: false,
+            disabled_at: None,
+            created_at: Timestamp::now(),
+        };
+        let modes = [Mode::Test, Mode::Live].into_iter().filter(|mode| *mode == Mode::Test || self.live);
+        let api_keys: Vec<ApiKey> = modes.map(ApiKey::generate).collect();
+        let secrets = Secrets { signing: new_secret(SecretKind::Result), webhook: new_secret(SecretKind::Webhook) };
+        let sealed =
+            vec![self.seal(SecretKind::Result, &secrets.signing)?, self.seal(SecretKind::Webhook, &secrets.webhook)?];
+        let records = api_keys.iter().map(record).collect();
+        self.store.create_merchant(merchant.clone(), records, sealed).await?;
+        Ok(CreatedMerchant { merchant, api_keys, secrets })
+    }
+
+    /// Every merchant.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn all(&self) -> Result<Vec<Merchant>, Failure> {
+        Ok(self.store.merchants().await?)
+    }
+
+    /// One merchant.
+    ///
+    /// # Errors
+    /// [`Failure`] when there is none.
+    pub async fn find(&self, id: &MerchantId) -> Result<Merchant, Failure> {
+        let found = self.store.merchant(id.clone()).await?;
+        found.ok_or_else(|| Failure::usage(format!("there is no merchant {id}")))
+    }
+
+    /// A merchant's keys and providers, by name.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn overview(&self, merchant: &Merchant) -> Result<Overview, Failure> {
+        let mut providers = Vec::new();
+        for mode in [Mode::Test, Mode::Live] {
+            if !self.store.secrets(merchant.id.clone(), SecretKind::provider(mode)).await?.is_empty() {
+                providers.push(mode);
+            }
+        }
+        Ok(Overview { api_keys: self.store.api_keys(merchant.id.clone()).await?, providers })
+    }
+
+    /// Stores changed settings.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn save(&self, merchant: &Merchant) -> Result<(), Failure> {
+        Ok(self.store.update_merchant(merchant.clone()).await?)
+    }
+
+    /// Switches a merchant off.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn disable(&self, id: &MerchantId) -> Result<(), Failure> {
+        let mut merchant = self.find(id).await?;
+        merchant.disabled_at.get_or_insert_with(Timestamp::now);
+        self.save(&merchant).await
+    }
+
+    /// Seals the provider's keys; the ones before end at once.
+    ///
+    /// # Errors
+    /// [`Failure`], naming the field that cannot be used.
+    pub async fn set_provider(
+        &self,
+        id: &MerchantId,
+        mode: Mode,
+        public_key: &str,
+        secret_key: &SecretText,
+        merchant_number: &str,
+    ) -> Result<(), Failure> {
+        let credentials = write_credentials(public_key, secret_key, merchant_number)
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        let secret = self.seal(SecretKind::provider(mode), &credentials)?;
+        Ok(self.store.rotate_secret(id.clone(), secret, Duration::ZERO).await?)
+    }
+
+    /// A new API key.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn rotate_key(&self, id: &MerchantId, mode: Mode, grace: Duration) -> Result<ApiKey, Failure> {
+        let key = ApiKey::generate(mode);
+        self.store.rotate_api_key(id.clone(), record(&key), grace).await?;
+        Ok(key)
+    }
+
+    /// A new secret for results, or for callbacks.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn rotate_secret(&self, id: &MerchantId, webhook: bool, grace: Duration) -> Result<SecretText, Failure> {
+        let kind = if webhook { SecretKind::Webhook } else { SecretKind::Result };
+        let secret = new_secret(kind);
+        self.store.rotate_secret(id.clone(), self.seal(kind, &secret)?, grace).await?;
+        Ok(secret)
+    }
+
+    fn seal(&self, kind: SecretKind, secret: &SecretText) -> Result<NewSecret, Failure> {
+        let id = KeyId::generate();
+        let context = SealContext { record: id.as_str(), field: kind.name() };
+        let sealed =
+            self.sealer.seal(context, secret.expose()).map_err(|error| Failure::internal(error.to_string()))?;
+        Ok(NewSecret { id, kind, sealed })
+    }
+}
+
+/// Applies what `update` names.
+///
+/// # Errors
+/// [`Failure`] when a value cannot be used.
+pub fn change(
+    merchant: &mut Merchant,
+    name: Option<String>,
+    allow: &[String],
+    token_in_redirect: Option<bool>,
+    enable: bool,
+) -> Result<(), Failure> {
+    if let Some(name) = name {
+        check_name(&name)?;
+        merchant.name = name;
+    }
+    if !allow.is_empty() {
+        merchant.allow_list = AllowList::parse(allow).map_err(|error| Failure::usage(format!("--allow: {error}")))?;
+    }
+    merchant.token_in_redirect = token_in_redirect.unwrap_or(merchant.token_in_redirect);
+    if enable {
+        merchant.disabled_at = None;
+    }
+    Ok(())
+}
+
+fn check_name(name: &str) -> Result<(), Failure> {
+    if Merchant::name_fits(name) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("--name must have 1 to {} characters on one line", Merchant::MAX_NAME)))
+}
+
+fn record(key: &ApiKey) -> NewApiKey {
+    NewApiKey { id: KeyId::generate(), mode: key.mode(), fingerprint: key.fingerprint() }
+}
+
+/// A fresh signing secret in the form that its verifiers expect.
+fn new_secret(kind: SecretKind) -> SecretText {
+    if kind == SecretKind::Webhook {
+        let mut bytes = Zeroizing::new([0; 32]);
+        fill_random(bytes.as_mut());
+        return SecretText::new(format!("whsec_{}", BASE64.encode(bytes.as_ref())));
+    }
+    random_text("vzsig_", 32)
+}

@@ -1,0 +1,67 @@
+//! `vezne serve`: runs the window.
+
+use super::Failure;
+use crate::config::Config;
+use crate::hardening::process;
+use crate::startup::Application;
+use crate::{server, telemetry};
+use clap::ValueHint;
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Run the window until it is told to stop (SIGTERM, SIGINT), then drain.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The configuration file; without it only VEZNE_ variables are read
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+    /// Accept on the listening socket that is standard input, not on server.listen
+    #[arg(long)]
+    listen_stdin: bool,
+    /// Stop when the process that started this one ends
+    #[arg(long, hide = true)]
+    with_parent: bool,
+}
+
+/// Runs until a signal comes.
+///
+/// # Errors
+/// [`Failure`] when it cannot start.
+pub fn run(args: Args) -> Result<(), Failure> {
+    if args.with_parent {
+        process::end_with_parent().map_err(|error| Failure::internal(error.to_string()))?;
+    }
+    let config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
+    telemetry::init(&config.log);
+    for warning in config.warnings() {
+        tracing::warn!(warning, "configuration");
+    }
+    let listeners = args
+        .listen_stdin
+        .then(|| server::stdin_listener().map(|listener| vec![listener]))
+        .transpose()
+        .map_err(|error| Failure::usage(format!("--listen-stdin: {error}")))?;
+    actix_rt::System::new().block_on(async move {
+        let shutdown = shutdown_signal().map_err(|error| Failure::internal(error.to_string()))?;
+        let live = config.live;
+        let application = Application::build(config, listeners)?;
+        for address in application.addresses() {
+            tracing::info!(address = %address, live, version = env!("CARGO_PKG_VERSION"), "serving");
+        }
+        application.run_until(shutdown).await.map_err(|error| Failure::internal(error.to_string()))?;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
