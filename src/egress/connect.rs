@@ -189,7 +189,8 @@ mod tests {
         let body_place = (body.as_ptr().addr(), body.len());
         let request = post_request(&"https://localhost/".parse().unwrap(), HeaderMap::new(), body).unwrap();
         let call = tokio::spawn(async move { connection.send_request(request).await.map(drop) });
-        let written = tokio::task::spawn_blocking(move || [places.recv(), places.recv()]).await.unwrap();
+        let next = move || places.recv_timeout(Duration::from_secs(2));
+        let written = tokio::task::spawn_blocking(move || [next(), next()]).await.unwrap();
         assert_eq!(written[1], Ok(body_place), "head and body are two pieces: {written:?}");
         call.abort();
     }

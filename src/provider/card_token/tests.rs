@@ -134,6 +134,14 @@ async fn a_stale_signature_is_renewed_once() {
     assert_eq!((first.field("ConversationId"), second.field("ConversationId")), ("order-1", "order-1"));
 }
 
+#[test]
+fn no_nonce_is_given_twice() {
+    let server = TestServer::start(success);
+    let client = client(&config(&server));
+    let nonces: Vec<_> = (0..100).map(|_| client.nonce()).collect();
+    assert!(nonces.is_sorted_by(|one, next| one < next), "{nonces:?}");
+}
+
 #[tokio::test]
 async fn staleness_that_lasts_is_the_operators_affair() {
     let server = codes(&["0009", "0015"]);
