@@ -165,7 +165,7 @@ pub fn open_store(config: &Config) -> Result<SharedStore, StoreError> {
 
 fn window(config: &Config, master_key: &MasterKey, store: SharedStore) -> Result<Window, StartupError> {
     let sealer = Arc::new(master_key.sealer()?);
-    let lease = |upstream: &CardTokenConfig| upstream.timeout * 2 + LEASE_MARGIN;
+    let lease = |upstream: &CardTokenConfig| upstream.timeout + LEASE_MARGIN;
     Ok(Window {
         results: Results::new(Arc::clone(&store), Arc::clone(&sealer)),
         form_tokens: FormTokens::new(master_key)?,

@@ -1,3 +1,5 @@
+//! The card-token client against a TLS server of its own.
+
 use super::*;
 use crate::card::{Card, Cvv, Expiry, Month, Pan};
 use crate::config::EgressConfig;

@@ -1,3 +1,5 @@
+//! The pooled client against a TLS server of its own.
+
 use super::*;
 use crate::egress::ConnectError;
 use crate::egress::test_server::{Received, Reply, TestServer, answer};
