@@ -204,3 +204,63 @@ async fn any([one, other]: &mut [Signal; 2]) {
         _ = other.recv() => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::testing::TempDir;
+
+    fn options(data_dir: PathBuf) -> DemoOptions {
+        DemoOptions { port: 0, shop_port: None, sandbox_port: None, data_dir, json: true }
+    }
+
+    fn merchant() -> DemoMerchant {
+        DemoMerchant { merchant: "mer_1".into(), api_key: "vz_test_1".into(), ..DemoMerchant::default() }
+    }
+
+    #[test]
+    fn a_start_writes_what_the_children_read_and_the_next_one_finds_it() {
+        let temporary = TempDir::new();
+        let options = options(temporary.join("a \"quoted\" name"));
+        let start = |expected: Option<DemoMerchant>| {
+            let directory = Directory::open(&options.data_dir).unwrap();
+            let sockets = Sockets::bind(&options).unwrap();
+            set_up(&directory, &sockets, |request| {
+                assert!(request.known.cloned() == expected, "the merchant of the earlier start");
+                assert_eq!(request.allow_urls.len(), 2);
+                Ok(merchant())
+            })
+            .unwrap()
+        };
+        start(None);
+        let master_key = std::fs::read(options.data_dir.join("master.key")).unwrap();
+        let second = start(Some(merchant()));
+        assert_eq!(std::fs::read(options.data_dir.join("master.key")).unwrap(), master_key);
+
+        let config = std::fs::read_to_string(options.data_dir.join("vezne.toml")).unwrap();
+        let config: toml::Table = config.parse().unwrap();
+        assert_eq!(config["live"], false.into());
+        assert_eq!(config["server"]["public_url"], second.url.as_str().into());
+        let service = format!("{}/card/token", second.sandbox_url);
+        assert_eq!(config["provider"]["card_token"]["test"]["url"], service.into());
+        assert_eq!(config["provider"]["card_token"]["test"]["ca_file"], second.ca.to_str().unwrap().into());
+    }
+
+    #[test]
+    fn one_demo_at_a_time_uses_a_directory() {
+        let temporary = TempDir::new();
+        let first = Directory::open(&temporary).unwrap();
+        assert!(matches!(Directory::open(&temporary), Err(DemoError::Usage(_))));
+        drop(first);
+        assert!(Directory::open(&temporary).is_ok());
+    }
+
+    #[test]
+    fn a_taken_port_is_answered_with_its_flag() {
+        let taken = server::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+        let port = taken[0].local_addr().unwrap().port();
+        let options = DemoOptions { shop_port: Some(port), ..options(PathBuf::new()) };
+        let error = Sockets::bind(&options).err().unwrap();
+        assert!(matches!(&error, DemoError::Usage(message) if message.contains("--shop-port")), "{error}");
+    }
+}
