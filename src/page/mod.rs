@@ -105,5 +105,4 @@ fn render(template: &impl Template) -> String {
 }
 
 #[cfg(test)]
-#[cfg(test)]
 mod tests;
