@@ -38,7 +38,7 @@ pub struct NoticeView<'a> {
     /// does not offer it.
     pub back: Option<(&'a str, &'a str)>,
     /// Where to ask again: [`Notice::Waiting`] goes there every two seconds,
-    /// other notices offer it as the way to try again.
+    /// notices of a trouble that passes offer it as the way to try again.
     pub refresh_to: Option<&'a str>,
     /// What support can find in the log.
     pub request_id: &'a str,
@@ -77,6 +77,11 @@ impl Notice {
             Self::ServerTrouble => &notice.server_trouble,
             Self::Failed => &notice.failed,
         }
+    }
+
+    /// Whether the same page may do better a little later.
+    fn passes(self) -> bool {
+        matches!(self, Self::TooManyRequests | Self::BadRequest | Self::ServerTrouble)
     }
 
     fn tone(self) -> Tone {
@@ -128,7 +133,7 @@ impl<'a> NoticeTemplate<'a> {
             tone: view.notice.tone(),
             sandbox: view.sandbox,
             refresh: view.refresh_to.filter(|_| view.refreshes()),
-            retry: view.refresh_to.filter(|_| view.notice != Notice::Waiting),
+            retry: view.refresh_to.filter(|_| view.notice.passes()),
             back: view
                 .back
                 .filter(|_| view.notice != Notice::Waiting)

@@ -181,6 +181,14 @@ fn every_notice_says_its_own_thing_in_every_language() {
 }
 
 #[test]
+fn only_trouble_that_passes_offers_another_try() {
+    let link = format!("href=\"/c/secret\">{}", locale("tr").texts().frame.retry);
+    for (notice, offered) in [(Notice::ServerTrouble, true), (Notice::TooManyRequests, true), (Notice::Failed, false)] {
+        assert_eq!(Pages::new().notice(&notice_view(notice)).html.contains(&link), offered, "{notice:?}");
+    }
+}
+
+#[test]
 fn the_waiting_page_comes_back_with_and_without_scripts() {
     let html = Pages::new().notice(&notice_view(Notice::Waiting)).html;
     assert!(html.contains("<meta http-equiv=\"refresh\" content=\"2; url=/c/secret\">"));
