@@ -79,6 +79,6 @@ impl<'a> DoneTemplate<'a> {
 }
 
 /// A `javascript:` or `data:` address must not become a link, whoever let it in.
-fn is_web_address(address: &str) -> bool {
+pub(super) fn is_web_address(address: &str) -> bool {
     address.starts_with("https://") || address.starts_with("http://")
 }

@@ -2,6 +2,7 @@
 
 use super::Locale;
 use super::assets::Asset;
+use super::done::is_web_address;
 use super::problem::Alert;
 use super::texts::{NoticeText, Texts, fill};
 use askama::Template;
@@ -136,7 +137,7 @@ impl<'a> NoticeTemplate<'a> {
             retry: view.refresh_to.filter(|_| view.notice.passes()),
             back: view
                 .back
-                .filter(|_| view.notice != Notice::Waiting)
+                .filter(|(url, _)| view.notice != Notice::Waiting && is_web_address(url))
                 .map(|(url, shop)| (url, fill(&texts.frame.back, "shop", shop))),
             reference: fill(&texts.frame.reference, "id", view.request_id),
         }

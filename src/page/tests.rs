@@ -119,7 +119,7 @@ fn what_others_wrote_stays_text() {
     let declined = Problem::Declined { provider_message: Some(hostile), attempts_left: 2 };
     let form = FormView { merchant_name: hostile, form_token: hostile, ..form_view(Some(declined)) };
     let notice = NoticeView {
-        back: Some((hostile, hostile)),
+        back: Some(("https://shop.example/", hostile)),
         refresh_to: Some(hostile),
         request_id: hostile,
         ..notice_view(Notice::Waiting)
@@ -196,13 +196,15 @@ fn the_waiting_page_comes_back_with_and_without_scripts() {
 }
 
 #[test]
-fn the_hand_off_leads_to_web_addresses_only() {
+fn the_way_back_leads_to_web_addresses_only() {
     let pages = Pages::new();
     let html = pages.done(&done_view("https://shop.example/r?a=1&b=2")).html;
     assert_eq!(html.matches("=\"https://shop.example/r?a=1&#38;b=2\"").count(), 2);
     for address in ["javascript:alert(1)", "data:text/html,x", "//shop.example", "shop:back"] {
-        let html = pages.done(&done_view(address)).html;
-        assert!(!html.contains(address), "{address}");
+        let notice = NoticeView { back: Some((address, "Kedi")), ..notice_view(Notice::Failed) };
+        for document in [pages.done(&done_view(address)), pages.notice(&notice)] {
+            assert!(!document.html.contains(address), "{address}");
+        }
     }
 }
 
