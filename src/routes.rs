@@ -62,9 +62,9 @@ async fn observe(
     let id = RequestId::generate();
     let method = request.method().clone();
     request.extensions_mut().insert(id.clone());
-    let with_hsts = request
-        .app_data::<Data<Window>>()
-        .is_some_and(|window| window.public_url.scheme() == "https" && !is_loopback(window.public_url.host()));
+    let with_hsts = request.app_data::<Data<Window>>().is_some_and(|window| {
+        window.public_url.scheme() == "https" && !window.public_url.host().is_none_or(|host| is_loopback(&host))
+    });
     let mut response = next.call(request).await?;
     let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let status = response.status().as_u16();
@@ -77,12 +77,11 @@ async fn observe(
     Ok(response)
 }
 
-fn is_loopback(host: Option<Host<&str>>) -> bool {
+fn is_loopback(host: &Host<&str>) -> bool {
     match host {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+        Host::Domain(name) => *name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
     }
 }
 

@@ -138,7 +138,7 @@ async fn describe(window: &Window, session: &Session) -> Result<Map<String, Valu
         ("expiresAt", Some(json!(rfc3339(session.expires_at)))),
         ("endedAt", session.ended_at.map(|ended| json!(rfc3339(ended)))),
         ("attempts", Some(json!(session.attempts))),
-        ("cancelRequested", session.cancel_requested.then(|| json!(true))),
+        ("cancelRequested", session.cancel_requested.then_some(json!(true))),
         ("failure", session.failure.as_ref().map(|failure| json!(failure))),
         ("metadata", Some(json!(session.metadata))),
     ];

@@ -42,7 +42,7 @@ impl Command {
     /// [`Failure`], which knows its exit code.
     pub fn run(self) -> Result<(), Failure> {
         match self.verb {
-            Verb::Serve(args) => serve::run(args),
+            Verb::Serve(args) => serve::run(&args),
             Verb::Merchant(verb) => merchant::run(verb),
             Verb::CheckConfig(args) => check_config::run(args),
             Verb::Doctor(args) => doctor::run(&args),

@@ -27,7 +27,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`] when it cannot start.
-pub fn run(args: Args) -> Result<(), Failure> {
+pub fn run(args: &Args) -> Result<(), Failure> {
     if args.with_parent {
         process::end_with_parent().map_err(|error| Failure::internal(error.to_string()))?;
     }
@@ -44,7 +44,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     actix_rt::System::new().block_on(async move {
         let shutdown = shutdown_signal().map_err(|error| Failure::internal(error.to_string()))?;
         let live = config.live;
-        let application = Application::build(config, listeners)?;
+        let application = Application::build(&config, listeners)?;
         for address in application.addresses() {
             tracing::info!(address = %address, live, version = env!("CARGO_PKG_VERSION"), "serving");
         }

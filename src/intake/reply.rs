@@ -141,10 +141,10 @@ impl Reply {
 /// A token's hand-off goes straight to the merchant: no further connection to
 /// us. Everything else is told on our own page first.
 async fn left(visit: &Visit, session: &Session) -> ScriptAnswer {
-    if session.status == Status::Completed {
-        if let Ok(next) = visit.destination(session).await {
-            return ScriptAnswer::done(&next);
-        }
+    if session.status == Status::Completed
+        && let Ok(next) = visit.destination(session).await
+    {
+        return ScriptAnswer::done(&next);
     }
     ScriptAnswer::done(&format!("{}/done", visit.path()))
 }

@@ -1,6 +1,7 @@
 //! Listening sockets: bound here, or handed over by the parent process.
 
 use rustix::net::sockopt::socket_acceptconn;
+use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
@@ -24,9 +25,18 @@ fn bind_one(address: &SocketAddr) -> Result<TcpListener> {
     Ok(listener)
 }
 
+/// The sockets of a process that may have been handed one: see [`stdin_listener`].
+///
+/// # Errors
+/// As [`bind`] and [`stdin_listener`].
+pub fn bind_or_stdin(from_stdin: bool, addresses: &[SocketAddr]) -> Result<Vec<TcpListener>> {
+    if from_stdin { stdin_listener().map(|listener| vec![listener]) } else { bind(addresses) }
+}
+
 /// The listening socket that a parent process handed over as standard input,
 /// as inetd does. Port 0 is then chosen by the parent, which knows the port
-/// before the child starts, and nobody can take it in between.
+/// before the child starts, and nobody can take it in between. Standard input
+/// is empty afterwards: call this once.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] when standard input is no listening TCP socket.
@@ -39,6 +49,8 @@ pub fn stdin_listener() -> Result<TcpListener> {
     listener
         .local_addr()
         .map_err(|_| Error::new(ErrorKind::InvalidInput, "standard input is a socket, but not a TCP one"))?;
+    // Otherwise the port would stay open after the server has closed its socket to drain.
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     Ok(listener)
 }
 
