@@ -8,6 +8,7 @@ use serde::Serialize;
 /// for the next submit; it and the addresses are why this does not print.
 #[derive(Clone, Eq, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(missing_docs, reason = "the constructors say what each field is")]
 pub enum ScriptAnswer {
     /// Handed over: the page leaves for `next`.
     Done { next: String },

@@ -1,6 +1,7 @@
 //! From start to drain, for a process that is nothing but its server.
 
 use actix_server::Server;
+use std::future::Future;
 use std::io::Result;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -11,16 +12,30 @@ use tokio::signal::unix::{SignalKind, signal};
 /// When the server does not start or stops on its own with an error.
 pub fn run_until_signal(start: impl FnOnce() -> Result<Server>) -> Result<()> {
     actix_rt::System::new().block_on(async {
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let shutdown = shutdown_signal()?;
         let server = start()?;
         let handle = server.handle();
         let mut running = actix_rt::spawn(server);
         tokio::select! {
             ended = &mut running => return ended?,
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = shutdown => {}
         }
         handle.stop(true).await;
         running.await?
+    })
+}
+
+/// Resolves at the first SIGTERM or SIGINT. Signals are caught from the call
+/// on, not from the first poll.
+///
+/// # Errors
+/// When the system gives no signal handlers.
+pub fn shutdown_signal() -> Result<impl Future<Output = ()> + 'static> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     })
 }

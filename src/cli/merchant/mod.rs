@@ -1,9 +1,13 @@
 //! `vezne merchant …`: create, show and change merchants.
 
 mod admin;
+#[cfg(feature = "sandbox")]
+mod demo;
 mod print;
 
 pub use admin::{Admin, CreatedMerchant, Secrets};
+#[cfg(feature = "sandbox")]
+pub use demo::create_demo;
 
 use super::Failure;
 use crate::config::Config;
