@@ -1,8 +1,6 @@
 //! A small TLS server for tests, on a thread of its own: it answers as scripted,
 //! counts connections and remembers requests.
 
-#![allow(clippy::unwrap_used, reason = "compiled for tests only")]
-
 use super::{Connector, Resolver, Roots, client_config};
 use crate::config::EgressConfig;
 use rustls::ServerConfig;
