@@ -8,7 +8,7 @@ use crate::id::MerchantId;
 use crate::merchant::Mode;
 use crate::sandbox::demo::{DemoError, DemoMerchant, Provision};
 
-const NAME: &str = "Demo Kahve";
+const NAME: &str = "Kavrulmuş";
 
 /// Makes the demo merchant, or gives the one of an earlier start this start's
 /// addresses.
