@@ -100,6 +100,7 @@ mod tests {
         CallbackConfig { timeout: Duration::from_secs(1), ca_file: None, retry }
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "what `outcome` takes")]
     fn answered(status: u16, retry_after: Option<u64>) -> Result<Answer, CallError> {
         Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body: Vec::new() })
     }

@@ -1,6 +1,8 @@
 //! The rules that keep the layout true: which module may know which, who may
 //! name a card, and where `unsafe` may stand.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

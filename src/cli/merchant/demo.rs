@@ -1,13 +1,14 @@
 //! The demo's merchant, made and kept up to date by the operator's own means.
 
 use super::Admin;
+use crate::cli::Failure;
 use crate::config::Config;
 use crate::hardening::SecretText;
 use crate::id::MerchantId;
 use crate::merchant::Mode;
 use crate::sandbox::demo::{DemoError, DemoMerchant, Provision};
 
-const NAME: &str = "Demo Kahve";
+const NAME: &str = "Kavrulmuş";
 
 /// Makes the demo merchant, or gives the one of an earlier start this start's
 /// addresses.
@@ -26,10 +27,10 @@ pub fn create_demo(wanted: &Provision<'_>) -> Result<DemoMerchant, DemoError> {
         set_provider(&admin, &merchant, wanted).await?;
         Ok(merchant)
     });
-    provisioned.map_err(|failure: crate::cli::Failure| DemoError::Unavailable(failure.to_string()))
+    provisioned.map_err(|failure: Failure| DemoError::Unavailable(failure.to_string()))
 }
 
-async fn known(admin: &Admin, wanted: &Provision<'_>) -> Result<Option<DemoMerchant>, crate::cli::Failure> {
+async fn known(admin: &Admin, wanted: &Provision<'_>) -> Result<Option<DemoMerchant>, Failure> {
     let Some(known) = wanted.known else { return Ok(None) };
     let Some(id) = MerchantId::parse(&known.merchant) else { return Ok(None) };
     let Ok(mut merchant) = admin.find(&id).await else { return Ok(None) };
@@ -38,7 +39,7 @@ async fn known(admin: &Admin, wanted: &Provision<'_>) -> Result<Option<DemoMerch
     Ok(Some(known.clone()))
 }
 
-async fn create(admin: &Admin, wanted: &Provision<'_>) -> Result<DemoMerchant, crate::cli::Failure> {
+async fn create(admin: &Admin, wanted: &Provision<'_>) -> Result<DemoMerchant, Failure> {
     let created = admin.create(NAME, wanted.allow_urls).await?;
     let api_key = created.api_keys.first().map(|key| key.expose().to_owned()).unwrap_or_default();
     Ok(DemoMerchant {
@@ -49,13 +50,9 @@ async fn create(admin: &Admin, wanted: &Provision<'_>) -> Result<DemoMerchant, c
     })
 }
 
-async fn set_provider(
-    admin: &Admin,
-    merchant: &DemoMerchant,
-    wanted: &Provision<'_>,
-) -> Result<(), crate::cli::Failure> {
+async fn set_provider(admin: &Admin, merchant: &DemoMerchant, wanted: &Provision<'_>) -> Result<(), Failure> {
     let Some(id) = MerchantId::parse(&merchant.merchant) else { return Ok(()) };
     let sandbox = wanted.sandbox;
-    let secret_key = SecretText::new(sandbox.secret_key.to_string());
+    let secret_key = SecretText::new(sandbox.secret_key.clone());
     admin.set_provider(&id, Mode::Test, &sandbox.public_key, &secret_key, &sandbox.merchant_number).await
 }
