@@ -5,9 +5,9 @@
 //   VEZNE_SIGNING_SECRET=vzsig_… VEZNE_WEBHOOK_SECRET=whsec_… \
 //   php -d openssl.cafile=ca.pem -S 127.0.0.1:3000 docs/examples/merchant.php
 //
-// SHOP_URL is this server as browsers call it; CALLBACK_URL as vezne calls it
-// (https; leave it out to do without callbacks). Both must be under an entry of
-// the merchant's allow-list.
+// SHOP_URL is this server as browsers call it. CALLBACK_URL is its /callback as
+// vezne calls it: https, or http on this machine in test mode; leave it out to do
+// without callbacks. Both must be under an entry of the merchant's allow-list.
 
 declare(strict_types=1);
 

@@ -4,9 +4,9 @@
     VEZNE_SIGNING_SECRET=vzsig_… VEZNE_WEBHOOK_SECRET=whsec_… \\
     SSL_CERT_FILE=ca.pem python3 docs/examples/python.py
 
-SHOP_URL is this server as browsers call it; CALLBACK_URL as vezne calls it
-(https; leave it out to do without callbacks). Both must be under an entry of
-the merchant's allow-list.
+SHOP_URL is this server as browsers call it. CALLBACK_URL is its /callback as
+vezne calls it: https, or http on this machine in test mode; leave it out to do
+without callbacks. Both must be under an entry of the merchant's allow-list.
 """
 
 import os
