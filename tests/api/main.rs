@@ -8,5 +8,12 @@
 mod harness;
 
 mod bad_input;
+mod callbacks;
+mod headers;
 mod journey;
+mod keys;
+mod provider_faults;
+mod races;
 mod sessions;
+mod storage;
+mod vectors;
