@@ -4,6 +4,7 @@ use crate::harness::{Card, NameServer, PATIENCE, Reply, TestApp, eventually, ver
 use serde_json::json;
 use std::net::Ipv4Addr;
 use std::time::Duration;
+use vezne::merchant::AllowList;
 
 /// The one event's state and last failure, once they are these.
 async fn until_event_is(app: &TestApp, state: &str, reason: Option<&str>) {
@@ -65,7 +66,7 @@ async fn what_fails_is_told_again_under_the_same_id() {
 
 #[tokio::test]
 async fn a_schedule_that_is_used_up_ends_the_attempts() {
-    for (reply, reason) in [(Reply::Status(503), "status"), (Reply::Redirect, "redirect"), (Reply::Hang, "timeout")] {
+    let abandoned = async |reply, reason| {
         let app = TestApp::with("callback.retry_seconds", 1).set("callback.timeout_ms", 500).start().await;
         app.merchant.answers([reply; 9]);
         let session = app.create_session(json!({ "callbackUrl": app.merchant.url() })).await;
@@ -73,13 +74,18 @@ async fn a_schedule_that_is_used_up_ends_the_attempts() {
         until_event_is(&app, "abandoned", Some(reason)).await;
         assert_eq!(app.merchant.so_far().len(), 2, "{reason}");
         assert!(app.merchant.so_far().iter().all(|callback| callback.path == "/hook"));
-    }
+    };
+    tokio::join!(
+        abandoned(Reply::Status(503), "status"),
+        abandoned(Reply::Redirect, "redirect"),
+        abandoned(Reply::Hang, "timeout"),
+    );
 }
 
 #[tokio::test]
 async fn a_name_that_leads_inside_is_refused_until_it_leads_outside() {
-    for address in [Ipv4Addr::new(10, 0, 0, 7), Ipv4Addr::new(169, 254, 169, 254), Ipv4Addr::UNSPECIFIED] {
-        let names = NameServer::start(address);
+    let refused_first = async |address: [u8; 4]| {
+        let names = NameServer::start(address.into());
         let app = TestApp::with("egress.nameservers", names.address())
             .set("callback.retry_seconds", "1,1,1,1,1,1,1,1")
             .start()
@@ -92,13 +98,15 @@ async fn a_name_that_leads_inside_is_refused_until_it_leads_outside() {
         let callback = app.merchant.callback().await;
         assert!(callback.verifies_with(&app.shop.webhook_secret));
         until_event_is(&app, "delivered", None).await;
-    }
+    };
+    // A private network, the clouds' metadata service, this host by its other name.
+    tokio::join!(refused_first([10, 0, 0, 7]), refused_first([169, 254, 169, 254]), refused_first([0, 0, 0, 0]));
 }
 
 #[tokio::test]
 async fn an_address_inside_is_never_called() {
     let names = NameServer::start(Ipv4Addr::LOCALHOST);
-    for named in [true, false] {
+    let never_called = async |named| {
         let app = TestApp::with("egress.nameservers", names.address())
             .set("egress.allow", "")
             .set("callback.retry_seconds", 1)
@@ -109,7 +117,8 @@ async fn an_address_inside_is_never_called() {
         app.cancel(&session).await.expect(200);
         until_event_is(&app, "abandoned", Some("address_refused")).await;
         assert!(app.merchant.so_far().is_empty(), "{url}");
-    }
+    };
+    tokio::join!(never_called(true), never_called(false));
 }
 
 #[tokio::test]
@@ -167,4 +176,27 @@ async fn an_endpoint_that_hangs_does_not_hold_the_others_up() {
     let session = app.create_session(json!({ "callbackUrl": app.merchant.url() })).await;
     app.cancel(&session).await.expect(200);
     assert_eq!(app.merchant.received(6).await[5].json()["data"]["session"], session.id);
+}
+
+#[tokio::test]
+async fn a_callback_url_that_is_accepted_is_called() {
+    let app = TestApp::start().await;
+    let plain = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://localhost:{}/", plain.local_addr().unwrap().port());
+    let mut merchant = app.admin.find(&app.shop.id).await.unwrap();
+    merchant.allow_list = AllowList::parse(&["https://shop.example/", url.as_str()]).unwrap();
+    app.admin.save(&merchant).await.unwrap();
+    let answer = app.api("POST", "/v1/sessions").json(&app.wanted(json!({ "callbackUrl": url }))).send().await;
+    if answer.status == 422 {
+        // Refused where the mistake can be mended.
+        assert_eq!(answer.json()["errors"][0]["field"], "callbackUrl");
+        return;
+    }
+    let id = answer.expect(201).json()["id"].as_str().unwrap().to_owned();
+    app.api("POST", &format!("/v1/sessions/{id}/cancel")).send().await.expect(200);
+    let failed = eventually("an attempt", || async { app.events().remove(0).1 });
+    tokio::select! {
+        called = plain.accept() => drop(called.unwrap()),
+        reason = failed => panic!("{url} was accepted and is never called: {reason}"),
+    }
 }
