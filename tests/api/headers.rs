@@ -106,22 +106,3 @@ async fn a_front_door_in_public_insists_on_tls() {
     let problem = app.client.request("GET", "/v1/sessions").send().await.expect(401).json();
     assert_eq!(problem["type"], "https://pay.example/problems/unauthorized");
 }
-
-#[tokio::test]
-async fn page_and_form_share_a_connection_that_ends_with_the_card() {
-    let app = TestApp::start().await;
-    let session = app.create_session(json!({})).await;
-    let page = app.open_page(&session).await;
-    assert_ne!(page.answer.header("connection"), "close");
-    let body = Form::filled(&page.token, &Card::visa()).finish();
-    let get = format!("GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n", session.path);
-    let head = format!(
-        "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
-        session.path,
-        Form::CONTENT_TYPE,
-        body.len()
-    );
-    let both = app.client.raw(&[get.as_bytes(), head.as_bytes(), &body].concat()).await;
-    assert!(both.starts_with("HTTP/1.1 200 OK"), "{both}");
-    assert!(both.contains("HTTP/1.1 303 See Other"), "the form is answered on the page's connection");
-}

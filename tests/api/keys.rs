@@ -1,6 +1,6 @@
 //! Who may call: keys, modes, merchants, limits.
 
-use crate::harness::{Card, TestApp};
+use crate::harness::{Card, Form, TestApp};
 use serde_json::json;
 use std::time::Duration;
 use vezne::hardening::SecretText;
@@ -80,7 +80,7 @@ async fn a_disabled_merchant_has_no_api_and_no_pages() {
     app.admin.disable(&app.shop.id).await.unwrap();
     assert_eq!(app.api("GET", "/v1/sessions").send().await.expect(403).problem(), "merchant-disabled");
     app.get(&session.path).await.expect(404);
-    app.post(&session, crate::harness::Form::filled(&page.token, &Card::visa())).await.expect(404);
+    app.post(&session, Form::filled(&page.token, &Card::visa())).await.expect(404);
     assert_eq!(app.sandbox_calls(), 0);
     let mut merchant = app.admin.find(&app.shop.id).await.unwrap();
     merchant.disabled_at = None;
@@ -142,11 +142,29 @@ async fn over_its_limit_an_address_gets_no_pages_and_no_guesses() {
     let refused = app.get(&session.path).await.expect(429);
     assert!((1..=60).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
     assert!(refused.text().contains("<html lang="));
-    let form = crate::harness::Form::filled(&page.token, &Card::visa());
+    let form = Form::filled(&page.token, &Card::visa());
     let refused = app.post(&session, form).await.expect(429);
     assert!((1..=60).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
     let guess = app.client.request("GET", "/v1/sessions").send().await.expect(429);
     assert_eq!(guess.problem(), "too-many-requests");
     assert_eq!(app.sandbox_calls(), 0);
     assert_eq!(app.status(&session).await, "open", "the merchant's own calls do not count against it");
+}
+
+#[tokio::test]
+async fn what_was_asked_for_over_the_limit_does_not_come_back() {
+    let app = TestApp::with("limits.page_per_minute", 1).start().await;
+    let number = "4603450000000000";
+    for path in [format!("/c/{number}"), format!("/c/{number}/done"), "/c/%22%3E%3Cb%3E".into()] {
+        for method in ["GET", "POST"] {
+            let request = app.client.request(method, &path);
+            let request = if method == "POST" { request.header("accept", "application/json") } else { request };
+            let answer = request.send().await;
+            assert!([404, 405, 429].contains(&answer.status), "{path}: {}", answer.status);
+            assert!(!answer.holds(number) && !answer.holds("<b>"), "{path}: {}", answer.text());
+        }
+    }
+    let session = app.create_session(json!({})).await;
+    let refused = app.get(&session.path).await.expect(429);
+    assert!(refused.text().contains(&format!("href=\"{}\"", session.path)), "a real link can be tried again");
 }

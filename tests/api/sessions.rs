@@ -1,6 +1,6 @@
 //! `/v1/sessions`: create, read, list, cancel.
 
-use crate::harness::{Card, TestApp, eventually};
+use crate::harness::{Card, Form, TestApp, eventually};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use vezne::sandbox::magic::Behaviour;
@@ -258,7 +258,18 @@ async fn the_id_opens_nothing() {
     for path in [format!("/c/{}", session.id), format!("/c/{}", &session.id[4..]), format!("/c/{}/done", session.id)] {
         app.get(&path).await.expect(404);
     }
-    let form = crate::harness::Form::filled("x", &Card::visa());
+    let form = Form::filled("x", &Card::visa());
     app.browser_post(&format!("/c/{}", session.id), form).send().await.expect(404);
     assert!(!session.path.contains(&session.id[4..]));
+}
+
+#[tokio::test]
+async fn a_hundred_are_created_at_once() {
+    let app = TestApp::start().await;
+    let created = futures_util::future::join_all((0..100).map(|_| app.create_session(json!({})))).await;
+    let ids: BTreeSet<_> = created.iter().map(|session| &session.id).collect();
+    let paths: BTreeSet<_> = created.iter().map(|session| &session.path).collect();
+    assert_eq!((ids.len(), paths.len()), (100, 100));
+    let list = app.api("GET", "/v1/sessions?limit=100").send().await.expect(200).json();
+    assert_eq!((list["data"].as_array().unwrap().len(), &list["nextCursor"]), (100, &Value::Null));
 }

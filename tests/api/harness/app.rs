@@ -50,7 +50,6 @@ pub struct Session {
     pub id: String,
     /// `/c/{secret}`
     pub path: String,
-    pub json: Value,
 }
 
 /// The card form as a cardholder got it.
@@ -205,7 +204,7 @@ impl TestApp {
         let json = self.api("POST", "/v1/sessions").json(&self.wanted(changes)).send().await.expect(201).json();
         let url = json["url"].as_str().unwrap();
         let path = url.strip_prefix(&self.origin()).unwrap().to_owned();
-        Session { id: json["id"].as_str().unwrap().to_owned(), path, json }
+        Session { id: json["id"].as_str().unwrap().to_owned(), path }
     }
 
     /// The session as its merchant reads it now.
