@@ -41,9 +41,9 @@ async fn examine(config: &Config) -> u32 {
     match Admin::open(config) {
         Ok(admin) => {
             Findings::good("master key and store");
-            match admin.all().await {
-                Ok(merchants) => Findings::good(&format!("merchants: {}", merchants.len())),
-                Err(failure) => findings.bad("merchants", &failure.to_string()),
+            match admin.open_all_secrets().await {
+                Ok(count) => Findings::good(&format!("all {count} secrets open under the master key")),
+                Err(failure) => findings.bad("secrets", &failure.to_string()),
             }
         }
         Err(failure) => findings.bad("master key and store", &failure.to_string()),

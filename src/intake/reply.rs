@@ -1,6 +1,6 @@
 //! What the browser is answered: a document, or JSON for the form's script.
-//! Every answer closes the connection: its read buffer held a card
-//! (docs/pci.md, "memory").
+//! Every answer closes the connection: its read buffer held a card, and lives
+//! as long as the connection does.
 
 use super::form::FormFault;
 use crate::hardening::limits::TooMany;

@@ -8,7 +8,7 @@ use crate::id::MerchantId;
 use crate::merchant::Mode;
 use crate::sandbox::demo::{DemoError, DemoMerchant, Provision};
 
-const NAME: &str = "Demo Kahve";
+const NAME: &str = "Kavrulmuş";
 
 /// Makes the demo merchant, or gives the one of an earlier start this start's
 /// addresses.
@@ -17,7 +17,7 @@ const NAME: &str = "Demo Kahve";
 /// [`DemoError`] when the window's store cannot be used.
 pub fn create_demo(wanted: &Provision<'_>) -> Result<DemoMerchant, DemoError> {
     let config = Config::load(Some(wanted.config)).map_err(|mistakes| DemoError::Usage(mistakes.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let provisioned = runtime.block_on(async {
         let admin = Admin::open(&config)?;
         let merchant = match known(&admin, wanted).await? {

@@ -59,34 +59,46 @@ impl Announcement {
         let (api_key, ca, log) = (&merchant.api_key, self.ca.display(), self.log_file.display());
         format!(
             r#"
-  Shop      {shop_url}
-  Window    {url}
-  Sandbox   {sandbox_url}   (its console; card-token service)
-  API key   {api_key}
-  CA file   {ca}
-  Log       {log}
-
-Cards that work (any future expiry, any code):
+Cards that work, with any future expiry and any code:
 {good}
-Cards that fail:
+Cards that fail, to see what happens then:
 {magic}
-Create a session:
+All of them, and what the provider was asked: {sandbox_url}
+
+Create a session from a script:
   curl --cacert '{ca}' {url}/v1/sessions \
     -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' \
     -d '{{"purpose":"tokenize","conversationId":"order-1","returnUrl":"{return_url}","handoff":"redirect"}}'
 
+  API key   {api_key}
+  CA file   {ca}
+  Log       {log}
+  Window    {url}
+  Shop      {shop_url}   ← open this in a browser
+
 Ctrl-C stops everything; the next start uses the same data.
 "#,
-            good = list(&TEST_CARDS),
+            good = list(&one_of_each_brand()),
             magic = list(&MAGIC_CARDS),
         )
     }
 }
 
+/// The first working card of each name: enough for a terminal.
+fn one_of_each_brand() -> Vec<SandboxCard> {
+    let mut cards: Vec<SandboxCard> = Vec::new();
+    for card in TEST_CARDS {
+        if !cards.iter().any(|other| other.name == card.name) {
+            cards.push(card);
+        }
+    }
+    cards
+}
+
 fn list(cards: &[SandboxCard]) -> String {
     cards.iter().fold(String::new(), |mut list, card| {
         // Writing to a String cannot fail.
-        let _ = writeln!(list, "  {:<19} {}: {}", card.number, card.name, card.description);
+        let _ = writeln!(list, "  {:<17} {:<19} {}", card.number, card.name, card.description);
         list
     })
 }

@@ -179,6 +179,9 @@ async fn every_described_problem_is_answered_as_described() {
         check(&document, method, path, answer);
         seen.insert(slug(answer));
     }
-    let expected = KINDS.iter().filter(|kind| kind.status != 405).map(|kind| kind.slug.to_owned());
-    assert_eq!(seen, expected.collect());
+    // A method that is not described has no description of its answer but the schema.
+    let refused = api.call(TestRequest::put().uri(LIST)).await;
+    document.check(document.schema("Problem"), &refused.body, "put");
+    seen.insert(slug(&refused));
+    assert_eq!(seen, KINDS.iter().map(|kind| kind.slug.to_owned()).collect());
 }
