@@ -6,7 +6,7 @@ use crate::window::Window;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
 use actix_web::web::{Data, Path};
 use actix_web::{Error, HttpMessage, HttpResponse};
@@ -33,7 +33,7 @@ pub async fn answer_problems(
     if let Some(cause) = problem.cause() {
         tracing::error!(request_id = id, error = cause, "request failed");
     }
-    let (retry_after, allow) = (problem.retry_after_seconds(), problem.allow());
+    let retry_after = problem.retry_after_seconds();
     let body = problem.body(&window.public_url, &id).to_string();
     let mut response = response.map_body(|_, _| BoxBody::new(body));
     let unauthorized = response.status() == StatusCode::UNAUTHORIZED;
@@ -41,9 +41,6 @@ pub async fn answer_problems(
     headers.insert(CONTENT_TYPE, PROBLEM_JSON);
     if let Some(seconds) = retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
-    }
-    if let Some(methods) = allow {
-        headers.insert(ALLOW, HeaderValue::from_static(methods));
     }
     if unauthorized {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

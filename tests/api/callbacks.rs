@@ -142,14 +142,17 @@ async fn while_a_secret_is_rotated_both_verify() {
 }
 
 #[tokio::test]
-async fn a_new_signing_secret_signs_what_is_read_from_then_on() {
+async fn results_keep_their_old_secret_for_the_grace_time_and_then_have_the_new_one() {
     let app = TestApp::start().await;
     let session = app.create_session(json!({})).await;
     app.submit_card(&session, Card::visa()).await.expect(303);
-    let new = app.admin.rotate_secret(&app.shop.id, false, Duration::from_secs(3600)).await.unwrap();
+    app.admin.rotate_secret(&app.shop.id, false, Duration::from_secs(3600)).await.unwrap();
+    assert!(verify(&app.session(&session).await, &app.shop.signing_secret));
+    assert!(verify(&app.done(&session).await.query.json(), &app.shop.signing_secret));
+    let newest = app.admin.rotate_secret(&app.shop.id, false, Duration::ZERO).await.unwrap();
     let read = app.session(&session).await;
-    assert!(verify(&read, new.expose()) && !verify(&read, &app.shop.signing_secret));
-    assert!(verify(&app.done(&session).await.query.json(), new.expose()));
+    assert!(verify(&read, newest.expose()) && !verify(&read, &app.shop.signing_secret));
+    assert!(verify(&app.done(&session).await.query.json(), newest.expose()));
 }
 
 #[tokio::test]

@@ -42,8 +42,8 @@ fn all_objects(document: &Document) -> Vec<(String, &Value)> {
 fn it_describes_every_route_of_the_api_and_no_other() {
     let source = include_str!("../../../routes.rs");
     let mut served = BTreeSet::new();
-    for resource in source.split(".service(at(\"").skip(1) {
-        let (path, rest) = resource.split_once('"').unwrap();
+    for service in source.split(".service(").skip(1) {
+        let (path, rest) = service.split_once('"').and_then(|(_, rest)| rest.split_once('"')).unwrap();
         for route in rest.split(".route(").skip(1).filter(|_| path.starts_with("/v1")) {
             served.insert((path, route.split_once('(').unwrap().0));
         }
