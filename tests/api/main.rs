@@ -17,3 +17,4 @@ mod races;
 mod sessions;
 mod storage;
 mod vectors;
+mod wire;
