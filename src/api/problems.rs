@@ -1,6 +1,6 @@
 //! Problems as answers, and the page that each problem's `type` leads to.
 
-use crate::error::{KINDS, METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
+use crate::error::{KINDS, NOT_FOUND, Problem};
 use crate::id::RequestId;
 use crate::window::Window;
 use actix_web::body::{BoxBody, MessageBody};
@@ -24,10 +24,9 @@ pub async fn answer_problems(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let response = next.call(request).await?.map_into_boxed_body();
-    // The router refuses methods by itself, with the `Allow` header that a 405 needs and no body.
-    let refused = (response.status() == StatusCode::METHOD_NOT_ALLOWED).then(|| Problem::new(&METHOD_NOT_ALLOWED));
-    let told = response.response().error().and_then(|error| error.as_error::<Problem>());
-    let Some(problem) = told.or(refused.as_ref()) else { return Ok(response) };
+    let Some(problem) = response.response().error().and_then(|error| error.as_error::<Problem>()) else {
+        return Ok(response);
+    };
     let Some(window) = response.request().app_data::<Data<Window>>().cloned() else { return Ok(response) };
     let id = response.request().extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
     if let Some(cause) = problem.cause() {

@@ -318,7 +318,7 @@ async fn each_mistake_is_shown_at_its_field_and_nothing_is_echoed() {
         ("expired", Card { expiry: "01/20".into(), ..good() }, &["expiry"]),
         ("far ahead", Card { expiry: "01/2199".into(), ..good() }, &["expiry"]),
         ("month 13", Card { expiry: "13/40".into(), ..good() }, &["expiry"]),
-        ("no date", Card { expiry: "soon".into(), ..good() }, &["expiry"]),
+        ("no date", Card { expiry: "yesterday".into(), ..good() }, &["expiry"]),
         ("short code", Card { cvv: "97".into(), ..good() }, &["cvv"]),
         ("Visa with four", Card { cvv: "9731".into(), ..good() }, &["cvv"]),
         ("Amex with three", Card { cvv: "973".into(), ..Card::amex() }, &["cvv"]),

@@ -143,14 +143,22 @@ async fn while_a_secret_is_rotated_both_verify() {
 }
 
 #[tokio::test]
-async fn a_new_signing_secret_signs_what_is_read_from_then_on() {
+async fn a_new_signing_secret_signs_once_the_grace_time_is_over() {
     let app = TestApp::start().await;
     let session = app.create_session(json!({})).await;
     app.submit_card(&session, Card::visa()).await.expect(303);
-    let new = app.admin.rotate_secret(&app.shop.id, false, Duration::from_hours(1)).await.unwrap();
-    let read = app.session(&session).await;
-    assert!(verify(&read, new.expose()) && !verify(&read, &app.shop.signing_secret));
-    assert!(verify(&app.done(&session).await.query.json(), new.expose()));
+    let signed_with = async |secret: &str| {
+        let (read, query) = (app.session(&session).await, app.done(&session).await.query.json());
+        assert_eq!(read["signature"], query["signature"]);
+        verify(&read, secret) && verify(&query, secret)
+    };
+    let old = app.shop.signing_secret.as_str();
+    let new = app.admin.rotate_secret(&app.shop.id, false, Duration::from_secs(2)).await.unwrap();
+    assert!(signed_with(old).await, "the merchant has time to deploy the new one");
+    eventually("the new one", || async { signed_with(new.expose()).await.then_some(()) }).await;
+    assert!(!signed_with(old).await);
+    let newest = app.admin.rotate_secret(&app.shop.id, false, Duration::ZERO).await.unwrap();
+    assert!(signed_with(newest.expose()).await && !signed_with(new.expose()).await);
 }
 
 #[tokio::test]

@@ -312,7 +312,7 @@ impl Service {
         let (sender, started) = mpsc::channel();
         let thread = thread::spawn(move || {
             actix_rt::System::new().block_on(async {
-                let application = Application::build(config, Some(vec![listener])).unwrap();
+                let application = Application::build(&config, Some(vec![listener])).unwrap();
                 sender.send(()).unwrap();
                 // A dropped sender stops the service as well: its test is over.
                 application.run_until(async { drop(stopped.await) }).await.unwrap();
