@@ -79,14 +79,13 @@ pub struct Problem {
     errors: Vec<InvalidField>,
     retry_after_seconds: Option<u64>,
     cause: Option<String>,
-    allow: Option<&'static str>,
 }
 
 impl Problem {
     /// A problem without particulars.
     #[must_use]
     pub fn new(kind: &'static ProblemKind) -> Self {
-        Self { kind, detail: None, errors: Vec::new(), retry_after_seconds: None, cause: None, allow: None }
+        Self { kind, detail: None, errors: Vec::new(), retry_after_seconds: None, cause: None }
     }
 
     /// Adds what is particular to this occurrence. Must hold nothing secret.
@@ -107,19 +106,6 @@ impl Problem {
     #[must_use]
     pub fn ours(error: impl fmt::Display) -> Self {
         Self { cause: Some(error.to_string()), ..Self::new(&INTERNAL) }
-    }
-
-    /// An address that does not take the request's method, and those it takes
-    /// (RFC 9110 section 15.5.6).
-    #[must_use]
-    pub fn method_not_allowed(allow: &'static str) -> Self {
-        Self { allow: Some(allow), ..Self::new(&METHOD_NOT_ALLOWED) }
-    }
-
-    /// The value of `Allow`.
-    #[must_use]
-    pub fn allow(&self) -> Option<&'static str> {
-        self.allow
     }
 
     /// What the log is told, once, where the answer is made.

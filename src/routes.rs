@@ -1,6 +1,5 @@
 //! The one route table and the one list of what stands before it.
 
-use crate::error::Problem;
 use crate::hardening::headers;
 use crate::id::RequestId;
 use crate::window::{Providers, Window};
@@ -10,8 +9,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, ServiceConfig, ThinData, get, head, post, resource, route};
-use actix_web::{App, Error, HttpMessage, HttpResponse, Resource};
-use std::future::ready;
+use actix_web::{App, Error, HttpMessage, HttpResponse};
 use std::time::Instant;
 use url::Host;
 
@@ -42,22 +40,16 @@ pub fn application(
 
 fn routes(config: &mut ServiceConfig) {
     config
-        .service(at("/c/{secret}", "GET, POST").route(get().to(page::show)).route(post().to(intake::submit)))
-        .service(at("/c/{secret}/done", "GET").route(get().to(page::done)))
-        .service(at("/c/{secret}/cancel", "POST").route(post().to(intake::cancel)))
-        .service(at("/v1/sessions", "GET, POST").route(get().to(api::list)).route(post().to(api::create)))
-        .service(at("/v1/sessions/{id}", "GET").route(get().to(api::read)))
-        .service(at("/v1/sessions/{id}/cancel", "POST").route(post().to(api::cancel)))
-        .service(at("/problems/{slug}", "GET").route(get().to(api::explain)))
-        .service(at("/livez", "GET, HEAD").route(get().to(live)).route(head().to(live)))
-        .service(at("/readyz", "GET, HEAD").route(get().to(answers)).route(head().to(answers)))
-        .service(at("/", "GET").route(get().to(front)));
-}
-
-/// An address and the methods that it takes; others are told so.
-fn at(path: &str, methods: &'static str) -> Resource {
-    let refuse = move || ready(Err::<HttpResponse, Problem>(Problem::method_not_allowed(methods)));
-    resource(path).default_service(route().to(refuse))
+        .service(resource("/c/{secret}").route(get().to(page::show)).route(post().to(intake::submit)))
+        .service(resource("/c/{secret}/done").route(get().to(page::done)))
+        .service(resource("/c/{secret}/cancel").route(post().to(intake::cancel)))
+        .service(resource("/v1/sessions").route(get().to(api::list)).route(post().to(api::create)))
+        .service(resource("/v1/sessions/{id}").route(get().to(api::read)))
+        .service(resource("/v1/sessions/{id}/cancel").route(post().to(api::cancel)))
+        .service(resource("/problems/{slug}").route(get().to(api::explain)))
+        .service(resource("/livez").route(get().to(live)).route(head().to(live)))
+        .service(resource("/readyz").route(get().to(ready)).route(head().to(ready)))
+        .service(resource("/").route(get().to(front)));
 }
 
 /// Names the request, secures the answer, and logs one line: the route's
@@ -99,7 +91,7 @@ async fn live() -> HttpResponse {
 }
 
 /// The process can serve: its store answers.
-async fn answers(window: Data<Window>) -> HttpResponse {
+async fn ready(window: Data<Window>) -> HttpResponse {
     match window.store.ping().await {
         Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ok\n"),
         Err(error) => {

@@ -69,7 +69,7 @@ async fn only_the_hand_off_of_a_submit_sets_a_cookie() {
 async fn every_refusal_of_the_api_is_a_problem_whose_type_leads_somewhere() {
     let app = TestApp::start().await;
     let allowed = app.api("PUT", "/v1/sessions").send().await;
-    assert_eq!(allowed.header("allow"), "GET, POST");
+    assert!(["GET, POST", "POST, GET"].contains(&allowed.header("allow")), "{allowed:?}");
     let refusals = [
         app.api("PUT", "/v1/sessions").send().await.expect(405),
         app.api("DELETE", "/v1/sessions/ses_1").send().await.expect(405),
