@@ -119,7 +119,7 @@ async fn bodies_that_end_too_early_or_too_late() {
 async fn bodies_over_a_bound() {
     let app = TestApp::start().await;
     let large = |token: &str| {
-        Form::filled(token, &Card::visa()).part("Content-Disposition: form-data; name=\"x\"", &[b'9'; 1_000_000])
+        Form::filled(token, &Card::visa()).part("Content-Disposition: form-data; name=\"x\"", &vec![b'9'; 1_000_000])
     };
     let many = |token: &str| {
         let filled = Form::new().field("formToken", token);
@@ -137,7 +137,7 @@ async fn bodies_over_a_bound() {
         [(413, "field_too_long"), (413, "too_large")],
         |session, token| {
             let form = Form::new().field("formToken", token);
-            let form = form.part("Content-Disposition: form-data; name=\"cvv\"", &[b'9'; 1_000_000]);
+            let form = form.part("Content-Disposition: form-data; name=\"cvv\"", &vec![b'9'; 1_000_000]);
             post(session, &chunks, &chunked(&form.finish()))
         },
     )
@@ -165,25 +165,27 @@ async fn bodies_over_a_bound() {
     .await;
 }
 
+/// A form that is changed before it is sent.
+type Change = fn(Form) -> Form;
+const MONTH: &str = "Content-Disposition: form-data; name=\"expiryMonth\"";
+
 #[tokio::test]
 async fn fields_that_are_not_the_forms() {
     let app = TestApp::start().await;
-    type Change = fn(Form) -> Form;
-    const CVV: &str = "Content-Disposition: form-data; name=\"expiryMonth\"";
     let rows: [(&str, (u16, &str), Change); 12] = [
         ("the number twice", (400, "duplicate_field"), |form| form.field("cardNumber", NUMBER)),
         ("an unknown field", (400, "unknown_field"), |form| form.field("CardNumber", NUMBER)),
         ("a long value", (413, "field_too_long"), |form| form.field("expiryYear", "2040404040")),
-        ("a file", (400, "file_part"), |form| form.part(&format!("{CVV}; filename=\"a.txt\""), b"1")),
-        ("a file, extended", (400, "file_part"), |form| form.part(&format!("{CVV}; filename*=UTF-8''a"), b"1")),
-        ("bytes", (400, "file_part"), |form| form.part(&format!("{CVV}\r\nContent-Type: image/png"), b"1")),
-        ("a NUL", (400, "not_text"), |form| form.part(CVV, b"1\0")),
-        ("invalid UTF-8", (400, "not_text"), |form| form.part(CVV, b"\xff\xfe")),
+        ("a file", (400, "file_part"), |form| form.part(&format!("{MONTH}; filename=\"a.txt\""), b"1")),
+        ("a file, extended", (400, "file_part"), |form| form.part(&format!("{MONTH}; filename*=UTF-8''a"), b"1")),
+        ("bytes", (400, "file_part"), |form| form.part(&format!("{MONTH}\r\nContent-Type: image/png"), b"1")),
+        ("a NUL", (400, "not_text"), |form| form.part(MONTH, b"1\0")),
+        ("invalid UTF-8", (400, "not_text"), |form| form.part(MONTH, b"\xff\xfe")),
         ("a charset", (400, "not_text"), |form| {
-            form.part(&format!("{CVV}\r\nContent-Type: text/plain; charset=iso-8859-9"), b"1")
+            form.part(&format!("{MONTH}\r\nContent-Type: text/plain; charset=iso-8859-9"), b"1")
         }),
         ("an encoding", (400, "not_text"), |form| {
-            form.part(&format!("{CVV}\r\nContent-Transfer-Encoding: base64"), b"MQ==")
+            form.part(&format!("{MONTH}\r\nContent-Transfer-Encoding: base64"), b"MQ==")
         }),
         ("a part without a name", (400, "malformed"), |form| form.part("Content-Disposition: form-data", b"1")),
         ("a part without a head", (400, "malformed"), |form| form.part("X-Nothing: 1", b"1")),
@@ -231,6 +233,9 @@ async fn a_form_in_small_pieces_is_the_same_form() {
     assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
 }
 
+/// A name, headers, and another token than the page's.
+type ForeignPost<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a str>);
+
 #[tokio::test]
 async fn what_another_site_sends_gets_the_form_afresh() {
     let app = TestApp::start().await;
@@ -238,7 +243,7 @@ async fn what_another_site_sends_gets_the_form_afresh() {
     let foreign_token = app.open_page(&foreign).await.token;
     let own = app.origin();
     let plain = own.replace("https", "http");
-    let rows: [(&str, &[(&str, &str)], Option<&str>); 11] = [
+    let rows: [ForeignPost<'_>; 11] = [
         ("cross-site", &[("sec-fetch-site", "cross-site"), ("origin", &own)], None),
         ("same-site", &[("sec-fetch-site", "same-site"), ("origin", &own)], None),
         ("none", &[("sec-fetch-site", "none")], None),
@@ -313,7 +318,7 @@ async fn each_mistake_is_shown_at_its_field_and_nothing_is_echoed() {
         ("expired", Card { expiry: "01/20".into(), ..good() }, &["expiry"]),
         ("far ahead", Card { expiry: "01/2199".into(), ..good() }, &["expiry"]),
         ("month 13", Card { expiry: "13/40".into(), ..good() }, &["expiry"]),
-        ("no date", Card { expiry: "soon".into(), ..good() }, &["expiry"]),
+        ("no date", Card { expiry: "yesterday".into(), ..good() }, &["expiry"]),
         ("short code", Card { cvv: "97".into(), ..good() }, &["cvv"]),
         ("Visa with four", Card { cvv: "9731".into(), ..good() }, &["cvv"]),
         ("Amex with three", Card { cvv: "973".into(), ..Card::amex() }, &["cvv"]),

@@ -1,6 +1,6 @@
 //! The way of a cardholder through the window, and what the merchant gets.
 
-use crate::harness::{Card, Form, Query, TestApp, form_token, verify};
+use crate::harness::{Card, Form, Query, TestApp, form_token, verify, wanted};
 use serde_json::json;
 use vezne::sandbox::magic::Behaviour;
 
@@ -104,7 +104,7 @@ async fn the_page_works_without_script_and_says_who_asks() {
 #[tokio::test]
 async fn the_language_is_the_sessions_then_the_browsers_then_the_operators() {
     let app = TestApp::start().await;
-    let none = app.wanted(json!({}));
+    let none = wanted(json!({}));
     let mut none = none.as_object().unwrap().clone();
     none.remove("locale");
     let created = app.api("POST", "/v1/sessions").json(&json!(none)).send().await.expect(201).json();

@@ -3,7 +3,7 @@
 //!
 //! Each test starts a service of its own, so they run side by side.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
 

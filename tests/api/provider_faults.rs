@@ -81,7 +81,7 @@ async fn a_refusal_is_told_in_the_providers_words_and_counted() {
 
 #[tokio::test]
 async fn a_provider_that_does_not_answer_in_time_is_given_up() {
-    let app = TestApp::with("provider.card_token.test.timeout_ms", 1500).start().await;
+    let app = TestApp::with("provider.card_token.test.timeout_ms", "1500").start().await;
     let session = app.create_session(json!({})).await;
     let start = Instant::now();
     let answer = app.submit_card(&session, Card::magic(Behaviour::Stall)).await.expect(502);
@@ -117,7 +117,7 @@ async fn one_link_causes_twenty_calls_at_most() {
 
 #[tokio::test]
 async fn later_attempts_have_names_of_their_own_where_the_provider_wants_it() {
-    let app = TestApp::with("provider.card_token.test.unique_conversation_ids", true).start().await;
+    let app = TestApp::with("provider.card_token.test.unique_conversation_ids", "true").start().await;
     let session = app.create_session(json!({ "conversationId": "order-1" })).await;
     app.submit_card(&session, Card::magic(Behaviour::Refuse)).await.expect(422);
     app.submit_card(&session, Card::magic(Behaviour::ServerError)).await.expect(502);

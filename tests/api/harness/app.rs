@@ -74,8 +74,8 @@ pub struct Setup {
 
 impl Setup {
     /// One key of the configuration, such as `limits.page_per_minute`.
-    pub fn set(mut self, key: &str, value: impl ToString) -> Self {
-        self.settings.push((key.to_owned(), value.to_string()));
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.settings.push((key.to_owned(), value.to_owned()));
         self
     }
 
@@ -156,7 +156,7 @@ impl TestApp {
     }
 
     /// A service with other settings.
-    pub fn with(key: &str, value: impl ToString) -> Setup {
+    pub fn with(key: &str, value: &str) -> Setup {
         Setup::default().set(key, value)
     }
 
@@ -186,22 +186,9 @@ impl TestApp {
         self.client.request(method, path).header("authorization", &format!("Bearer {key}"))
     }
 
-    /// What is asked for when a test does not care.
-    pub fn wanted(&self, changes: Value) -> Value {
-        let mut body = json!({
-            "purpose": "tokenize",
-            "conversationId": format!("order-{}", uuid::Uuid::now_v7().simple()),
-            "returnUrl": "https://shop.example/return",
-            "locale": "en",
-        });
-        let Value::Object(changes) = changes else { panic!("{changes} is no object") };
-        body.as_object_mut().unwrap().extend(changes);
-        body
-    }
-
     /// Opens a session: the usual one with these changes.
     pub async fn create_session(&self, changes: Value) -> Session {
-        let json = self.api("POST", "/v1/sessions").json(&self.wanted(changes)).send().await.expect(201).json();
+        let json = self.api("POST", "/v1/sessions").json(&wanted(changes)).send().await.expect(201).json();
         let url = json["url"].as_str().unwrap();
         let path = url.strip_prefix(&self.origin()).unwrap().to_owned();
         Session { id: json["id"].as_str().unwrap().to_owned(), path }
@@ -293,6 +280,19 @@ impl TestApp {
     pub fn files(&self) -> Vec<PathBuf> {
         std::fs::read_dir(self.directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
+}
+
+/// What is asked for when a test does not care, with these changes.
+pub fn wanted(changes: Value) -> Value {
+    let mut body = json!({
+        "purpose": "tokenize",
+        "conversationId": format!("order-{}", uuid::Uuid::now_v7().simple()),
+        "returnUrl": "https://shop.example/return",
+        "locale": "en",
+    });
+    let Value::Object(changes) = changes else { panic!("{changes} is no object") };
+    body.as_object_mut().unwrap().extend(changes);
+    body
 }
 
 /// The value of the page's hidden field.

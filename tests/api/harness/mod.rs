@@ -10,7 +10,7 @@ mod result;
 mod sandbox;
 mod scene;
 
-pub use app::{Session, TestApp, form_token};
+pub use app::{Session, TestApp, form_token, wanted};
 pub use client::Answer;
 pub use dns::NameServer;
 pub use form::{Card, Form, expiry_in};
