@@ -29,7 +29,7 @@ mod tests {
     use crate::routes;
     use crate::session::{Claimed, Completion, Release, SessionRequest};
     use crate::store::{ClaimOutcome, NewApiKey, NewSecret, SecretKind, SqliteStore, Store};
-    use crate::window::{Leases, Providers, Window};
+    use crate::window::{InFlight, Leases, Providers, Window};
     use actix_web::http::header::{AUTHORIZATION, HeaderMap};
     use actix_web::test::{TestRequest, call_service, init_service, read_body};
     use actix_web::web::Data;
@@ -92,6 +92,7 @@ mod tests {
                 default_locale: "tr".to_owned(),
                 leases: Leases { test: Some(LEASE), live: None },
                 callback_wake: Arc::new(Notify::new()),
+                in_flight: InFlight::default(),
                 store,
                 sealer,
             });
@@ -134,14 +135,14 @@ mod tests {
                 card: serde_json::from_value(card).unwrap(),
             };
             let claim = self.claim(id).await;
-            self.window.store.complete(claim, completion).await.unwrap();
+            self.window.store.complete(&claim, &completion).await.unwrap();
         }
 
         async fn refuse_until_failed(&self, id: &SessionId) {
             for _ in 0..crate::session::Session::MAX_ATTEMPTS {
                 let claim = self.claim(id).await;
                 let refused = Release::Refused { provider_code: "0012".to_owned() };
-                self.window.store.release(claim, refused).await.unwrap();
+                self.window.store.release(&claim, &refused).await.unwrap();
             }
         }
     }

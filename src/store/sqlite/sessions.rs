@@ -77,8 +77,8 @@ pub(super) fn page(db: &Connection, query: &SessionQuery) -> Result<SessionPage,
         session_columns()
     );
     let status = query.status.map(Status::name);
-    let (owner, mode) = (query.merchant.as_str(), query.mode.name());
-    let values = params![owner, mode, created_at, id, status, query.conversation_id, query.limit + 1];
+    let (owner, kind) = (query.merchant.as_str(), query.mode.name());
+    let values = params![owner, kind, created_at, id, status, query.conversation_id, query.limit + 1];
     let mut sessions: Vec<Session> =
         db.prepare_cached(&sql)?.query_and_then(values, session)?.collect::<Result<_, _>>()?;
     let more = sessions.len() > query.limit as usize;
