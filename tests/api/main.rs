@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod adversity;
 mod bad_input;
 mod callbacks;
 mod headers;
