@@ -192,7 +192,7 @@ async fn an_outcome_after_its_lease_is_dropped() {
         assert_eq!(busy.header("location"), session.path, "somebody else has it");
         until_status_is(&app, &session, "open").await;
         let late = async |claimed| {
-            let outcome = node.complete(claimed, stale_completion()).await.unwrap();
+            let outcome = node.complete(&claimed, &stale_completion()).await.unwrap();
             assert!(matches!(outcome, CommitOutcome::Late), "before: {late_before}");
         };
         if late_before {
@@ -219,7 +219,7 @@ async fn a_cancel_after_a_lost_claim_is_final() {
     app.cancel(&session).await.expect(202);
     assert_eq!(until_status_is(&app, &session, "canceled").await["status"], "canceled");
     assert_eq!(app.merchant.callback().await.kind(), "session.canceled");
-    assert!(matches!(node.release(claimed, Release::Unharmed).await.unwrap(), CommitOutcome::Late));
+    assert!(matches!(node.release(&claimed, &Release::Unharmed).await.unwrap(), CommitOutcome::Late));
     assert_eq!(app.status(&session).await, "canceled");
     assert_eq!(app.events().len(), 1);
 }
