@@ -150,6 +150,20 @@ async fn the_script_is_answered_in_json_for_each_outcome() {
 }
 
 #[tokio::test]
+async fn the_script_is_led_to_the_page_that_tells_of_the_last_refusal() {
+    let app = TestApp::start().await;
+    let session = app.create_session(json!({})).await;
+    for _ in 0..4 {
+        app.submit_by_script(&session, Card::magic(Behaviour::Refuse)).await.expect(422);
+    }
+    let last = app.submit_by_script(&session, Card::magic(Behaviour::Refuse)).await.expect(200).json();
+    assert_eq!(last, json!({ "outcome": "done", "next": format!("{}/done", session.path) }));
+    let handoff = app.done(&session).await;
+    assert!(handoff.answer.text().contains("Your card was not accepted"));
+    assert_eq!(handoff.query.get("status"), "failed");
+}
+
+#[tokio::test]
 async fn the_script_hears_that_a_session_has_ended() {
     let app = TestApp::start().await;
     let session = app.create_session(json!({})).await;

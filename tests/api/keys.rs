@@ -145,6 +145,9 @@ async fn over_its_limit_an_address_gets_no_pages_and_no_guesses() {
     let form = Form::filled(&page.token, &Card::visa());
     let refused = app.post(&session, form).await.expect(429);
     assert!((1..=60).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
+    let by_script = app.browser_post(&session.path, Form::filled(&page.token, &Card::visa()));
+    let by_script = by_script.header("accept", "application/json").send().await.expect(429);
+    assert_eq!(by_script.json()["outcome"], "refused");
     let guess = app.client.request("GET", "/v1/sessions").send().await.expect(429);
     assert_eq!(guess.problem(), "too-many-requests");
     assert_eq!(app.sandbox_calls(), 0);

@@ -13,6 +13,7 @@ mod callbacks;
 mod headers;
 mod journey;
 mod keys;
+mod mistakes;
 mod provider_faults;
 mod races;
 mod sessions;

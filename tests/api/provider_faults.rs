@@ -3,6 +3,8 @@
 use crate::harness::{Card, TestApp, form_token};
 use serde_json::json;
 use std::time::{Duration, Instant};
+use vezne::hardening::SecretText;
+use vezne::merchant::Mode;
 use vezne::sandbox::magic::Behaviour;
 
 #[tokio::test]
@@ -124,4 +126,21 @@ async fn later_attempts_have_names_of_their_own_where_the_provider_wants_it() {
     app.submit_card(&session, Card::visa()).await.expect(303);
     assert_eq!(app.sandbox.conversations(), ["order-1", "order-1-2", "order-1-3"]);
     assert_eq!(app.done(&session).await.query.get("conversationId"), "order-1");
+}
+
+#[tokio::test]
+async fn keys_that_the_provider_does_not_know_are_not_the_cardholders_fault() {
+    let app = TestApp::start().await;
+    let session = app.create_session(json!({})).await;
+    let keys = &app.sandbox.merchant;
+    let set = async |number: &str| {
+        let secret = SecretText::new(keys.secret_key.clone());
+        app.admin.set_provider(&app.shop.id, Mode::Test, &keys.public_key, &secret, number).await.unwrap();
+    };
+    set("0").await;
+    let answer = app.submit_card(&session, Card::visa()).await.expect(502);
+    assert!(!answer.text().contains("üye iş yeri"), "the provider's words are for the operator");
+    assert_eq!(app.session(&session).await["attempts"], 0);
+    set(&keys.merchant_number).await;
+    app.submit_card(&session, Card::visa()).await.expect(303);
 }
