@@ -42,7 +42,7 @@ fn routes(config: &mut ServiceConfig) {
     config
         .service(resource("/c/{secret}").route(get().to(page::show)).route(post().to(intake::submit)))
         .service(resource("/c/{secret}/done").route(get().to(page::done)))
-        .service(resource("/c/{secret}/cancel").route(post().to(intake::cancel)))
+        .service(resource("/c/{secret}/cancel").route(post().to(intake::cancel)).route(get().to(page::back)))
         .service(resource("/v1/sessions").route(get().to(api::list)).route(post().to(api::create)))
         .service(resource("/v1/sessions/{id}").route(get().to(api::read)))
         .service(resource("/v1/sessions/{id}/cancel").route(post().to(api::cancel)))

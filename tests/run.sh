@@ -17,7 +17,8 @@ step_format() { cargo fmt --check; }
 step_lints() { cargo clippy --profile "$PROFILE" --all-targets --quiet -- -D warnings; }
 
 # Unit tests, the API suite against real servers and the architecture's rules.
-step_unit() { cargo test --profile "$PROFILE" --quiet --no-fail-fast; }
+# The API suite mostly waits: more threads than cores.
+step_unit() { RUST_TEST_THREADS=8 cargo test --profile "$PROFILE" --quiet --no-fail-fast; }
 
 # The build that goes into production: without the sandbox, and without a trace of it.
 step_production() {

@@ -27,8 +27,11 @@ pub(super) async fn json<T: DeserializeOwned>(request: &HttpRequest, payload: Pa
     let bytes = timeout(MAX_TIME, collect(payload))
         .await
         .map_err(|_| Problem::new(&error::MALFORMED_BODY).detail("the body did not come within 10 seconds"))??;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let message = mask_runs(&error.to_string(), CARD_LIKE);
+    let mut reader = serde_json::Deserializer::from_slice(&bytes);
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| error.to_string());
+    let whole = read.and_then(|value| reader.end().map(|()| value).map_err(|error| error.to_string()));
+    whole.map_err(|error| {
+        let message = mask_runs(&error, CARD_LIKE);
         Problem::new(&error::MALFORMED_BODY).detail(message.chars().take(300).collect::<String>())
     })
 }

@@ -34,6 +34,10 @@ pub struct CardTokenConfig {
     /// `retry_codes`: provider codes that mean "stale, sign again"; one retry. Default
     /// `["0009", "0015"]`; at most 20 of at most 16 letters and digits.
     pub retry_codes: Vec<String>,
+    /// `merchant_codes`: provider codes that speak about the merchant's keys or
+    /// set-up: no attempt is counted against the cardholder. Default `["0001", "0003"]`;
+    /// at most 20 of at most 16 letters and digits.
+    pub merchant_codes: Vec<String>,
     /// `unique_conversation_ids`: append `-2`, `-3` from the second attempt on. Default false.
     pub unique_conversation_ids: bool,
 }
@@ -61,7 +65,8 @@ impl CardTokenConfig {
         let ca_file = reader.file(&key("ca_file"), r#"a readable PEM file of roots, such as "roots.pem""#);
         let (client_certificate, client_key) = client_files(reader, section);
         let (connect_timeout, timeout) = timeouts(reader, section);
-        let retry_codes = reader.list(&key("retry_codes"), 0..=20, CODES, retry_code);
+        let retry_codes = reader.list(&key("retry_codes"), 0..=20, CODES, provider_code);
+        let merchant_codes = reader.list(&key("merchant_codes"), 0..=20, CODES, provider_code);
         let unique_conversation_ids = reader.flag(&key("unique_conversation_ids"));
         Some(Self {
             url: url?,
@@ -71,12 +76,13 @@ impl CardTokenConfig {
             connect_timeout,
             timeout,
             retry_codes: retry_codes.unwrap_or_else(|| vec!["0009".into(), "0015".into()]),
+            merchant_codes: merchant_codes.unwrap_or_else(|| vec!["0001".into(), "0003".into()]),
             unique_conversation_ids,
         })
     }
 }
 
-fn retry_code(item: &Value) -> Option<String> {
+fn provider_code(item: &Value) -> Option<String> {
     let code = item.text()?;
     let fits = (1..=16).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
     fits.then(|| code.to_owned())

@@ -168,7 +168,7 @@ fn the_documented_defaults_are_the_defaults() {
         assert_eq!(format!("{set:?}"), unset, "{} = {value}", row.key);
         seen += 1;
     }
-    assert_eq!(seen, 20);
+    assert_eq!(seen, 21);
 }
 
 #[test]
@@ -244,7 +244,7 @@ level = 'info'
 }
 
 /// Values at and beyond the bounds of each key: (key, taken, refused), in TOML.
-const BOUNDS: [(&str, &[&str], &[&str]); 22] = [
+const BOUNDS: [(&str, &[&str], &[&str]); 23] = [
     ("locale", &["'tr'", "'en'"], &["'TR'", "''", "1"]),
     ("server.listen", &["['[::]:443']"], &["[]", "['localhost:1']", "['1.2.3.4']", "'1.2.3.4:5'", "[1]"]),
     (
@@ -274,6 +274,7 @@ const BOUNDS: [(&str, &[&str], &[&str]); 22] = [
     ("provider.card_token.test.connect_timeout_ms", &["100", "15000"], &["99", "15001", "30001"]),
     ("provider.card_token.test.timeout_ms", &["100", "60000"], &["99", "60001"]),
     ("provider.card_token.test.retry_codes", &["[]", "['A234567890123456']"], &["[9]", "['']", "['a b']", "'0009'"]),
+    ("provider.card_token.test.merchant_codes", &["[]", "['9002']"], &["[1]", "['']", "['a b']", "'0001'"]),
     ("provider.card_token.test.unique_conversation_ids", &["true"], &["'yes'"]),
     ("callback.timeout_ms", &["100", "60000"], &["99", "60001"]),
     ("callback.retry_seconds", &["[1]", "[172800]"], &["[]", "[0]", "[172801]", "5", "['5']"]),
@@ -308,6 +309,7 @@ fn lists_have_a_longest_length() {
     for (key, item, most) in [
         ("server.listen", "'127.0.0.1:1'", 16),
         ("provider.card_token.test.retry_codes", "'0009'", 20),
+        ("provider.card_token.test.merchant_codes", "'0001'", 20),
         ("callback.retry_seconds", "5", 20),
         ("egress.allow", "'10.0.0.0/8'", 64),
         ("egress.nameservers", "'127.0.0.1:53'", 8),
@@ -356,6 +358,7 @@ fn live_with_its_provider_is_taken() {
     assert!(config.live && config.warnings().is_empty());
     assert_eq!((live.connect_timeout, live.timeout), (Duration::from_secs(3), Duration::from_secs(15)));
     assert_eq!(live.retry_codes, ["0009", "0015"]);
+    assert_eq!(live.merchant_codes, ["0001", "0003"]);
 }
 
 #[test]

@@ -38,6 +38,12 @@ pub async fn done(request: HttpRequest, path: Path<String>, window: Data<Window>
     }
 }
 
+/// Where a browser goes that asks for the address of the cancel form: reloaded,
+/// or entered in its address bar.
+pub async fn back(request: HttpRequest, path: Path<String>, window: Data<Window>) -> HttpResponse {
+    see_other(&Visit::new(&request, window.into_inner(), path.into_inner()).path())
+}
+
 /// The page that says that a session is over, with the way back to the shop.
 pub async fn gone(visit: &Visit, session: &Session) -> HttpResponse {
     let notice = if session.status == Status::Canceled { Notice::Canceled } else { Notice::Expired };

@@ -19,7 +19,7 @@ mod visit;
 pub use answer::{FieldMessage, ScriptAnswer};
 pub use done::{DoneView, Outcome};
 pub use form::FormView;
-pub use handler::{done, gone, show};
+pub use handler::{back, done, gone, show};
 pub use locale::Locale;
 pub use notice::{Notice, NoticeView};
 pub use problem::{Alert, Field, FieldProblem, Problem};

@@ -6,8 +6,6 @@ use crate::provider::{CardToken, ProviderError, ProviderMessage, ResponseFault, 
 use serde::Deserialize;
 use serde_json::error::Category;
 
-/// Codes that speak about the merchant, not about the card.
-const MERCHANT_CODES: [&str; 2] = ["0001", "0003"];
 /// Longest code taken over; the published ones have four digits, and no card
 /// number fits.
 const MAX_CODE: usize = 8;
@@ -28,12 +26,16 @@ pub struct Failure {
     pub message: Option<ProviderMessage>,
 }
 
-impl From<Failure> for ProviderError {
-    fn from(Failure { code, message }: Failure) -> Self {
-        if MERCHANT_CODES.contains(&code.as_str()) {
-            Self::Configuration { code }
+impl Failure {
+    /// Whose fault it is: the operator's where the code is one of
+    /// `merchant_codes`, which speak about the merchant and not about the card.
+    #[must_use]
+    pub fn judged_by(self, merchant_codes: &[String]) -> ProviderError {
+        let Self { code, message } = self;
+        if merchant_codes.contains(&code) {
+            ProviderError::Configuration { code }
         } else {
-            Self::Refused { code, message }
+            ProviderError::Refused { code, message }
         }
     }
 }
@@ -220,9 +222,10 @@ mod tests {
 
     #[test]
     fn merchant_codes_are_the_operators_affair() {
-        let error = |code: &str| ProviderError::from(Failure { code: code.to_owned(), message: None });
+        let codes = ["0001", "9002"].map(str::to_owned);
+        let error = |code: &str| Failure { code: code.to_owned(), message: None }.judged_by(&codes);
         assert!(matches!(error("0001"), ProviderError::Configuration { .. }));
-        assert!(matches!(error("0003"), ProviderError::Configuration { .. }));
+        assert!(matches!(error("9002"), ProviderError::Configuration { .. }));
         assert!(matches!(error("0005"), ProviderError::Refused { .. }));
     }
 

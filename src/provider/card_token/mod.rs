@@ -35,6 +35,7 @@ pub struct CardTokenClient {
     upstream: Upstream,
     timeout: Duration,
     retry_codes: Vec<String>,
+    merchant_codes: Vec<String>,
     unique_conversation_ids: bool,
     last_nonce: Cell<u64>,
 }
@@ -49,6 +50,7 @@ impl CardTokenClient {
             upstream: Upstream::new(connector, config.url.clone()),
             timeout: config.timeout,
             retry_codes: config.retry_codes.clone(),
+            merchant_codes: config.merchant_codes.clone(),
             unique_conversation_ids: config.unique_conversation_ids,
             last_nonce: Cell::new(0),
         }
@@ -61,13 +63,13 @@ impl CardTokenClient {
             Answer::Failure(failure) => failure,
         };
         if !self.is_stale(&failure) {
-            return Err(failure.into());
+            return Err(failure.judged_by(&self.merchant_codes));
         }
         tracing::warn!(code = failure.code, "the provider called the signature stale; signing again");
         match self.ask(call).await? {
             Answer::Token(token) => Ok(token),
             Answer::Failure(again) if self.is_stale(&again) => Err(ProviderError::Configuration { code: again.code }),
-            Answer::Failure(failure) => Err(failure.into()),
+            Answer::Failure(failure) => Err(failure.judged_by(&self.merchant_codes)),
         }
     }
 

@@ -19,6 +19,7 @@ fn config(server: &TestServer) -> CardTokenConfig {
         connect_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(5),
         retry_codes: vec!["0009".to_owned(), "0015".to_owned()],
+        merchant_codes: vec!["0001".to_owned(), "0003".to_owned()],
         unique_conversation_ids: false,
     }
 }

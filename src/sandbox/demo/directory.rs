@@ -124,6 +124,8 @@ master_key_file = {master_key}
 [provider.card_token.test]
 url = "{sandbox_url}{token_path}"
 ca_file = {ca}
+# The sandbox's own codes for a wrong key, nonce or signature are not the cardholder's affair.
+merchant_codes = ["0001", "0003", "9002", "9003", "9004"]
 
 [egress]
 allow = ["127.0.0.0/8", "::1/128"]
