@@ -9,6 +9,7 @@ mod harness;
 
 mod bad_input;
 mod callbacks;
+mod connections;
 mod headers;
 mod journey;
 mod keys;
