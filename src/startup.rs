@@ -13,7 +13,7 @@ use crate::provider::card_token::{self, CardTokenClient};
 use crate::routes;
 use crate::server::{self, CertificateError, ReloadingCertificate};
 use crate::store::{SharedStore, SqliteStore, StoreError};
-use crate::window::{Leases, Providers, Window};
+use crate::window::{InFlight, Leases, Providers, Window};
 use actix_server::Server;
 use actix_web::web::Data;
 use rustls::ClientConfig;
@@ -86,6 +86,7 @@ pub struct Application {
     callbacks: CallbackWorker,
     certificate: Option<Arc<ReloadingCertificate>>,
     window: Arc<Window>,
+    drain: Duration,
 }
 
 impl Application {
@@ -112,7 +113,8 @@ impl Application {
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
         let callbacks = callback_worker(config, &window)?;
         let server = serve(config, listeners, certificate.clone(), Arc::clone(&window), tls)?;
-        Ok(Self { server, addresses, callbacks, certificate, window })
+        let drain = Duration::from_secs(config.server.shutdown_seconds);
+        Ok(Self { server, addresses, callbacks, certificate, window, drain })
     }
 
     /// Where it listens; tells the port where 0 was asked for.
@@ -128,9 +130,15 @@ impl Application {
     /// The server's own failure.
     pub async fn run_until(self, shutdown: impl Future<Output = ()> + 'static) -> io::Result<()> {
         let handle = self.server.handle();
+        let window = Arc::clone(&self.window);
+        let patience = self.drain;
         actix_rt::spawn(async move {
             shutdown.await;
-            tracing::info!("draining");
+            tracing::info!(count = window.in_flight.count(), "draining");
+            handle.pause().await;
+            // Cards whose browsers have gone hold no connection open, and their
+            // answers are awaited all the same.
+            let _ = tokio::time::timeout(patience, window.in_flight.none()).await;
             handle.stop(true).await;
         });
         actix_rt::spawn(self.callbacks.run());
@@ -178,6 +186,7 @@ fn window(config: &Config, master_key: &MasterKey, store: SharedStore) -> Result
             live: config.provider.live.as_ref().filter(|_| config.live).map(lease),
         },
         callback_wake: Arc::new(Notify::new()),
+        in_flight: InFlight::default(),
         store,
         sealer,
     })
@@ -256,14 +265,17 @@ impl ProviderTls {
 /// Ends sessions whose time is over, so that their merchants hear of it.
 async fn sweep(window: Arc<Window>) {
     loop {
-        tokio::time::sleep(SWEEP_PERIOD).await;
-        match window.store.expire_sessions(SWEEP_BATCH).await {
-            Ok(0) => {}
-            Ok(count) => {
-                tracing::info!(count, "sessions ended by time");
-                window.callback_wake.notify_one();
-            }
-            Err(error) => tracing::error!(error = %error, "the sweep failed"),
+        let ended = window.store.expire_sessions(SWEEP_BATCH).await.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "the sweep failed");
+            0
+        });
+        if ended > 0 {
+            tracing::info!(count = ended, "sessions ended by time");
+            window.callback_wake.notify_one();
+        }
+        // A full batch means that more are waiting.
+        if ended < SWEEP_BATCH {
+            tokio::time::sleep(SWEEP_PERIOD).await;
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::provider::CardTokenizer;
 use crate::store::SharedStore;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use url::Url;
@@ -37,6 +38,48 @@ pub struct Window {
     pub leases: Leases,
     /// Wakes the callback worker when an event was written.
     pub callback_wake: Arc<Notify>,
+    /// Cards on their way to the provider, for the drain to wait for.
+    pub in_flight: InFlight,
+}
+
+/// Counts cards between their claim and their commit.
+#[derive(Clone, Default)]
+pub struct InFlight(Arc<(AtomicUsize, Notify)>);
+
+impl InFlight {
+    /// Counts one more for as long as what is returned lives.
+    #[must_use]
+    pub fn one_more(&self) -> InFlightGuard {
+        self.0.0.fetch_add(1, Ordering::SeqCst);
+        InFlightGuard(self.clone())
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
+    /// Resolves once there are none.
+    pub async fn none(&self) {
+        loop {
+            let changed = self.0.1.notified();
+            if self.count() == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// One card on its way.
+pub struct InFlightGuard(InFlight);
+
+impl Drop for InFlightGuard {
+    fn drop(&mut self) {
+        self.0.0.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.0.1.notify_waiters();
+    }
 }
 
 impl Window {

@@ -2,8 +2,10 @@
 
 mod body;
 mod caller;
+mod openapi;
 mod problems;
 mod sessions;
 
+pub use openapi::openapi;
 pub use problems::{answer_problems, explain, not_found};
 pub use sessions::{cancel, create, list, read};

@@ -11,6 +11,9 @@ use thiserror::Error;
 use tokio::time::timeout;
 use url::Url;
 
+/// How long the first bytes of an answer's body are waited for.
+const BODY_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What to post, and where.
 pub struct Delivery<'a> {
     /// An https URL.
@@ -19,7 +22,7 @@ pub struct Delivery<'a> {
     pub headers: HeaderMap,
     /// The body as signed.
     pub body: Bytes,
-    /// The whole call, connecting and answer included.
+    /// Connecting, and the head of the answer.
     pub timeout: Duration,
     /// How much of the answer's body is read; the rest is cut off.
     pub max_answer_bytes: usize,
@@ -66,24 +69,21 @@ async fn exchange(connector: &Connector, delivery: Delivery<'_>) -> Result<Answe
     let answer = sender.send_request(request).await?;
     let status = answer.status().as_u16();
     let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| wait(value.to_str().ok()?, Timestamp::now()));
-    let body = first_bytes(answer.into_body(), max_answer_bytes).await?;
+    let mut body = Vec::new();
+    // The status is the answer. A body that does not end, or ends early, takes nothing from it.
+    let _ = timeout(BODY_PATIENCE, first_bytes(answer.into_body(), max_answer_bytes, &mut body)).await;
     Ok(Answer { status, retry_after, body })
 }
 
-async fn first_bytes(
-    mut body: impl Body<Data = Bytes, Error = hyper::Error> + Unpin,
-    most: usize,
-) -> hyper::Result<Vec<u8>> {
-    let mut first = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
+async fn first_bytes(mut body: impl Body<Data = Bytes> + Unpin, most: usize, first: &mut Vec<u8>) {
+    while let Some(Ok(frame)) = body.frame().await {
+        let Ok(data) = frame.into_data() else { continue };
         let room = most - first.len();
         first.extend_from_slice(&data[..data.len().min(room)]);
         if first.len() == most {
-            break;
+            return;
         }
     }
-    Ok(first)
 }
 
 /// Reads `Retry-After`; a date that has passed is no wait.

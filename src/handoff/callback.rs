@@ -6,15 +6,23 @@ use super::Results;
 use super::delivery::{Message, failed, outcome};
 use crate::config::CallbackConfig;
 use crate::egress::{self, Connector};
-use crate::store::{Delivery, DeliveryOutcome, SharedStore};
+use crate::id::MerchantId;
+use crate::merchant::AllowedUrl;
+use crate::store::{Delivery, DeliveryAsk, DeliveryOutcome, SharedStore};
 use jiff::Timestamp;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 /// Callbacks on the wire at the same time, per process.
-const CONCURRENT: u32 = 32;
+const CONCURRENT: u32 = 128;
+
+/// Of these, callbacks of one merchant, give or take one lease's worth: a
+/// merchant whose endpoint hangs must not hold the others up.
+const PER_MERCHANT: u32 = 8;
 
 /// How long an idle worker waits before it looks again; a commit of this
 /// process wakes it at once.
@@ -33,6 +41,7 @@ pub struct CallbackWorker {
     connector: Connector,
     config: CallbackConfig,
     wake: Arc<Notify>,
+    under_way: UnderWay,
 }
 
 impl CallbackWorker {
@@ -45,24 +54,29 @@ impl CallbackWorker {
         config: CallbackConfig,
         wake: Arc<Notify>,
     ) -> Self {
-        Self { store, results, connector, config, wake }
+        Self { store, results, connector, config, wake, under_way: UnderWay::default() }
     }
 
     /// Delivers for ever. Must run inside a local task set.
     pub async fn run(self) {
-        let slots = Arc::new(Semaphore::new(CONCURRENT as usize));
         let worker = Rc::new(self);
         loop {
-            let free = u32::try_from(slots.available_permits()).unwrap_or(CONCURRENT);
-            let leased = if free == 0 { 0 } else { worker.start_due(free, &slots).await };
-            if leased == 0 {
+            if worker.start_due().await == 0 {
+                // Woken by an event, by a delivery that ended, or after a while.
                 let _ = tokio::time::timeout(POLL, worker.wake.notified()).await;
             }
         }
     }
 
-    async fn start_due(self: &Rc<Self>, most: u32, slots: &Arc<Semaphore>) -> usize {
-        let due = match self.store.lease_deliveries(most, self.config.timeout + LEASE_MARGIN).await {
+    async fn start_due(self: &Rc<Self>) -> usize {
+        let limit = CONCURRENT.saturating_sub(self.under_way.total());
+        if limit == 0 {
+            return 0;
+        }
+        let busy = self.under_way.busy();
+        let lease = self.config.timeout + LEASE_MARGIN;
+        let ask = DeliveryAsk { limit, per_merchant: PER_MERCHANT, busy, lease };
+        let due = match self.store.lease_deliveries(ask).await {
             Ok(due) => due,
             Err(error) => {
                 tracing::error!(error = %error, "the outbox cannot be read");
@@ -71,11 +85,13 @@ impl CallbackWorker {
         };
         let leased = due.len();
         for delivery in due {
-            let Ok(slot) = Arc::clone(slots).acquire_owned().await else { return 0 };
             let worker = Rc::clone(self);
+            worker.under_way.begin(&delivery.session.merchant);
             actix_rt::spawn(async move {
+                let merchant = delivery.session.merchant.clone();
                 worker.deliver(delivery).await;
-                drop(slot);
+                worker.under_way.end(&merchant);
+                worker.wake.notify_one();
             });
         }
         leased
@@ -103,6 +119,9 @@ impl CallbackWorker {
         let Some(url) = &delivery.session.callback_url else {
             return DeliveryOutcome::Abandoned { reason: "no_address" };
         };
+        if !self.is_allowed(delivery, url).await {
+            return failed(&self.config, delivery.attempt, "not_allowed", None, jitter());
+        }
         let message = match Message::new(&self.results, delivery, Timestamp::now()).await {
             Ok(message) => message,
             Err(error) => {
@@ -119,6 +138,43 @@ impl CallbackWorker {
         };
         let answer = egress::post(&self.connector, call).await;
         outcome(&self.config, delivery.attempt, &answer, jitter())
+    }
+
+    /// Whether the address is on the merchant's allow-list still: an operator
+    /// who takes it off stops what waits for it.
+    async fn is_allowed(&self, delivery: &Delivery, url: &AllowedUrl) -> bool {
+        match self.store.merchant(delivery.session.merchant.clone()).await {
+            Ok(Some(merchant)) => merchant.allow_list.still_allows(url, delivery.session.mode),
+            Ok(None) | Err(_) => false,
+        }
+    }
+}
+
+/// Deliveries on the wire, by merchant.
+#[derive(Default)]
+struct UnderWay(RefCell<HashMap<MerchantId, u32>>);
+
+impl UnderWay {
+    fn begin(&self, merchant: &MerchantId) {
+        *self.0.borrow_mut().entry(merchant.clone()).or_default() += 1;
+    }
+
+    fn end(&self, merchant: &MerchantId) {
+        let mut counts = self.0.borrow_mut();
+        match counts.get_mut(merchant) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(counts.remove(merchant)),
+        }
+    }
+
+    fn total(&self) -> u32 {
+        self.0.borrow().values().sum()
+    }
+
+    /// Merchants that have as many under way as they may.
+    fn busy(&self) -> Vec<MerchantId> {
+        let counts = self.0.borrow();
+        counts.iter().filter(|(_, count)| **count >= PER_MERCHANT).map(|(merchant, _)| merchant.clone()).collect()
     }
 }
 

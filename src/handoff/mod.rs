@@ -28,6 +28,9 @@ pub enum HandoffError {
     /// A secret does not open under the master key.
     #[error(transparent)]
     Seal(#[from] MasterKeyError),
+    /// The address was taken off the merchant's allow-list since the session was created.
+    #[error("the address is no longer on the merchant's allow-list")]
+    NotAllowed,
     /// A merchant without a signing secret.
     #[error("merchant has no live secret of kind {0}")]
     NoSecret(&'static str),

@@ -12,9 +12,18 @@ use crate::provider::{
 use crate::session::{Claimed, Completion, Release, Session};
 use crate::store::{ClaimOutcome, CommitOutcome, SecretKind, StoreError};
 use crate::window::{Providers, Window};
+use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
+use tokio::time::{Instant, sleep};
+
+/// How long an outcome is offered to a store that does not take it: the margin
+/// that the claim's lease has for it.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+/// Pause between the offers.
+const COMMIT_PAUSE: Duration = Duration::from_millis(200);
 
 /// What became of a submitted card.
 pub(super) enum Forwarded {
@@ -51,7 +60,11 @@ pub(super) async fn forward(
     card: Card,
     request: RequestId,
 ) -> Result<Forwarded, ForwardError> {
-    let work = actix_rt::spawn(async move { claim_and_send(&window, &providers, &session, card, &request).await });
+    let in_flight = window.in_flight.one_more();
+    let work = actix_rt::spawn(async move {
+        let _in_flight = in_flight;
+        claim_and_send(&window, &providers, &session, card, &request).await
+    });
     work.await.map_err(|_| ForwardError::Interrupted)?
 }
 
@@ -101,13 +114,13 @@ async fn complete(
     let context = SealContext { record: claim.id().as_str(), field: CARD_TOKEN_FIELD };
     let card_token =
         window.sealer.seal(context, token.expose()).map_err(|error| ForwardError::Sealed(error.to_string()))?;
-    let id = claim.id().clone();
-    Ok(match window.store.complete(claim, Completion { card_token, card }).await? {
+    let completion = Completion { card_token, card };
+    Ok(match insist(|| window.store.complete(&claim, &completion)).await? {
         CommitOutcome::Committed(session) => {
             window.callback_wake.notify_one();
             Forwarded::Ended(session)
         }
-        CommitOutcome::Late => late(&id),
+        CommitOutcome::Late => late(claim.id()),
     })
 }
 
@@ -116,10 +129,9 @@ async fn release(window: &Window, claim: Claimed, error: ProviderError) -> Resul
         ProviderError::Refused { code, message } => (Release::Refused { provider_code: code }, Some(message)),
         _ => (Release::Unharmed, None),
     };
-    let id = claim.id().clone();
-    let session = match window.store.release(claim, release).await? {
+    let session = match insist(|| window.store.release(&claim, &release)).await? {
         CommitOutcome::Committed(session) => session,
-        CommitOutcome::Late => return Ok(late(&id)),
+        CommitOutcome::Late => return Ok(late(claim.id())),
     };
     if session.status.has_ended() {
         window.callback_wake.notify_one();
@@ -129,6 +141,24 @@ async fn release(window: &Window, claim: Claimed, error: ProviderError) -> Resul
         Some(message) => Forwarded::Declined(session, message),
         None => Forwarded::TryAgain(session),
     })
+}
+
+/// Commits again while the store is busy or away: what the provider answered
+/// is worth waiting for, and the fencing number makes a repetition harmless.
+async fn insist<F>(commit: impl Fn() -> F) -> Result<CommitOutcome, StoreError>
+where
+    F: Future<Output = Result<CommitOutcome, StoreError>>,
+{
+    let end = Instant::now() + COMMIT_PATIENCE;
+    loop {
+        match commit().await {
+            Err(StoreError::Unavailable(error)) if Instant::now() < end => {
+                tracing::warn!(error, "an outcome is not committed yet; trying again");
+                sleep(COMMIT_PAUSE).await;
+            }
+            settled => return settled,
+        }
+    }
 }
 
 /// Our lease ran out before the commit. Whoever claims next gets the session;

@@ -76,6 +76,12 @@ impl AllowList {
         let allowed = self.0.iter().any(|entry| entry.origin() == url.origin() && under(entry.path(), url.path()));
         if allowed { Ok(AllowedUrl(url)) } else { Err(UrlRefusal::NotAllowed) }
     }
+
+    /// Whether a URL that passed once would pass now.
+    #[must_use]
+    pub fn still_allows(&self, url: &AllowedUrl, mode: Mode) -> bool {
+        self.check(url.url().as_str(), mode).is_ok()
+    }
 }
 
 /// A URL that was under an entry of its merchant's allow-list when it was checked.
@@ -121,11 +127,13 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether `path` is `prefix` or below it, segment by segment. Encoded slashes
-/// and dots never match: servers disagree about what they mean.
+/// Whether `path` is `prefix` or below it, segment by segment. What servers
+/// disagree about never matches: encoded slashes, dots and percent signs, and
+/// segments such as `..;`, which some servers read as `..`.
 fn under(prefix: &str, path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    if lower.contains("%2f") || lower.contains("%5c") || lower.contains("%2e") {
+    let ambiguous = ["%2f", "%5c", "%2e", "%25", "/.."];
+    if ambiguous.iter().any(|part| lower.contains(part)) {
         return false;
     }
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
@@ -155,6 +163,8 @@ mod tests {
             ("https://shop.example/pay/../admin", UrlRefusal::NotAllowed),
             ("https://shop.example/pay/%2e%2e/admin", UrlRefusal::NotAllowed),
             ("https://shop.example/pay/..%2fadmin", UrlRefusal::NotAllowed),
+            ("https://shop.example/pay/..;/admin", UrlRefusal::NotAllowed),
+            ("https://shop.example/pay/%252e%252e/admin", UrlRefusal::NotAllowed),
             ("https://shop.example:444/pay", UrlRefusal::NotAllowed),
             ("https://shop.example.evil.example/pay", UrlRefusal::NotAllowed),
             ("https://shop.example@evil.example/pay", UrlRefusal::Extras),

@@ -115,9 +115,12 @@ impl Visit {
     /// # Errors
     /// [`HandoffError`].
     pub async fn destination(&self, session: &Session) -> Result<String, HandoffError> {
+        let merchant = self.merchant.as_ref().ok_or(HandoffError::NotAllowed)?;
+        if !merchant.allow_list.still_allows(session.destination(), session.mode) {
+            return Err(HandoffError::NotAllowed);
+        }
         let result = self.window.results.of(session).await?;
-        let with_token = self.merchant.as_ref().is_some_and(|merchant| merchant.token_in_redirect);
-        Ok(handoff::destination(session, &result, with_token).into())
+        Ok(handoff::destination(session, &result, merchant.token_in_redirect).into())
     }
 
     /// The card form.

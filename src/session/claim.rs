@@ -67,6 +67,7 @@ impl Release {
 }
 
 /// A token that is to become a session's outcome, sealed to it.
+#[derive(Clone)]
 pub struct Completion {
     /// The token.
     pub card_token: Sealed,

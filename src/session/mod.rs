@@ -20,6 +20,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The parameters that a redirect adds to the merchant's URL, in their order.
+pub const RESULT_PARAMETERS: [&str; 7] =
+    ["session", "status", "conversationId", "timestamp", "tokenDigest", "signature", "cardToken"];
+
 /// What a session is for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

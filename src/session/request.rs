@@ -1,6 +1,6 @@
 //! What a merchant asks for, checked into what the store may keep.
 
-use super::{Handoff, Purpose, SessionSecret};
+use super::{Handoff, Purpose, RESULT_PARAMETERS, SessionSecret};
 use crate::hardening::Fingerprint;
 use crate::id::{MerchantId, SessionId};
 use crate::merchant::{AllowedUrl, Merchant, Mode, UrlRefusal};
@@ -12,6 +12,8 @@ const MAX_CONVERSATION_ID: usize = 64;
 const MAX_METADATA: usize = 20;
 const MAX_METADATA_KEY: usize = 40;
 const MAX_METADATA_VALUE: usize = 500;
+/// The longest language tag that software must take (BCP 47 section 4.4.1).
+const MAX_LOCALE: usize = 35;
 const DEFAULT_LIFE_SECONDS: u64 = 15 * 60;
 const MAX_LIFE_SECONDS: u64 = 24 * 60 * 60;
 
@@ -102,6 +104,13 @@ impl SessionRequest {
         let return_url = mistakes.url("returnUrl", Some(&self.return_url), url);
         let cancel_url = mistakes.url("cancelUrl", self.cancel_url.as_deref(), url);
         let callback_url = mistakes.url("callbackUrl", self.callback_url.as_deref(), url);
+        for (field, url) in [("returnUrl", &return_url), ("cancelUrl", &cancel_url)] {
+            mistakes.require(
+                field,
+                url.as_ref().is_none_or(leaves_room_for_a_result),
+                &format!("must not have the parameters that the result adds: {}", RESULT_PARAMETERS.join(", ")),
+            );
+        }
         mistakes.require(
             "conversationId",
             is_line(&self.conversation_id, MAX_CONVERSATION_ID),
@@ -109,7 +118,7 @@ impl SessionRequest {
         );
         mistakes.require(
             "locale",
-            self.locale.as_deref().is_none_or(knows_locale),
+            self.locale.as_deref().is_none_or(|tag| tag.len() <= MAX_LOCALE && knows_locale(tag)),
             "must be a language of the page: tr or en",
         );
         let shortest = shortest_life_seconds(mode);
@@ -168,6 +177,11 @@ impl Mistakes {
             }
         }
     }
+}
+
+/// Two parameters of one name mean different things to different servers.
+fn leaves_room_for_a_result(url: &AllowedUrl) -> bool {
+    !url.url().query_pairs().any(|(name, _)| RESULT_PARAMETERS.contains(&name.as_ref()))
 }
 
 /// A test may watch a session expire; a cardholder needs time to find the card.
@@ -240,6 +254,17 @@ mod tests {
         });
         let expected = ["returnUrl", "callbackUrl", "conversationId", "locale", "expiresIn", "metadata"];
         assert_eq!(mistakes.err().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_return_url_leaves_room_for_the_result() {
+        let with = |query: &str| {
+            let url = format!("https://shop.example/return?{query}");
+            check(move |body| body["returnUrl"] = url.clone().into()).map(|_| ())
+        };
+        assert_eq!(with("order=1&Status=x"), Ok(()));
+        assert_eq!(with("order=1&status=x"), Err(vec!["returnUrl"]));
+        assert_eq!(with("%73ession=x"), Err(vec!["returnUrl"]));
     }
 
     #[test]

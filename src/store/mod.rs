@@ -188,6 +188,18 @@ pub struct SessionQuery {
     pub limit: u32,
 }
 
+/// Which callbacks to lease.
+pub struct DeliveryAsk {
+    /// At most so many.
+    pub limit: u32,
+    /// At most so many of one merchant.
+    pub per_merchant: u32,
+    /// None of these merchants: they have enough under way.
+    pub busy: Vec<MerchantId>,
+    /// For how long.
+    pub lease: Duration,
+}
+
 /// A callback to deliver, leased to the caller.
 pub struct Delivery {
     /// `evt_…`: the webhook's id, the same at every attempt.
@@ -258,19 +270,23 @@ pub trait Store: Send + Sync {
     /// Takes the right to send one card for a session, for as long as `lease`.
     async fn claim(&self, id: SessionId, lease: Duration) -> Result<ClaimOutcome, StoreError>;
     /// Ends a claimed session with a token, and writes its event, in one transaction.
-    async fn complete(&self, claim: Claimed, completion: Completion) -> Result<CommitOutcome, StoreError>;
+    ///
+    /// May be repeated after [`StoreError::Unavailable`]: the fencing number and the lease decide.
+    async fn complete(&self, claim: &Claimed, completion: &Completion) -> Result<CommitOutcome, StoreError>;
     /// Ends a claim without a token: open again, failed, or canceled if that was asked for meanwhile.
-    async fn release(&self, claim: Claimed, release: Release) -> Result<CommitOutcome, StoreError>;
+    ///
+    /// May be repeated, as [`Store::complete`].
+    async fn release(&self, claim: &Claimed, release: &Release) -> Result<CommitOutcome, StoreError>;
     /// Calls a session off.
     async fn cancel(&self, id: SessionId) -> Result<CancelOutcome, StoreError>;
     /// Ends up to `limit` sessions whose time is over, with their events; says how many.
     async fn expire_sessions(&self, limit: u32) -> Result<u32, StoreError>;
 
-    /// Leases up to `limit` callbacks that are due.
-    async fn lease_deliveries(&self, limit: u32, lease: Duration) -> Result<Vec<Delivery>, StoreError>;
+    /// Leases callbacks that are due.
+    async fn lease_deliveries(&self, ask: DeliveryAsk) -> Result<Vec<Delivery>, StoreError>;
     /// Records what became of a leased callback.
     async fn settle_delivery(&self, event: EventId, attempt: u32, outcome: DeliveryOutcome) -> Result<(), StoreError>;
 
-    /// Whether the store answers.
+    /// Whether the store reads and writes.
     async fn ping(&self) -> Result<(), StoreError>;
 }

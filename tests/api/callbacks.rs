@@ -1,6 +1,6 @@
 //! What the merchant's endpoint is told, how often, and where callbacks never go.
 
-use crate::harness::{Card, NameServer, PATIENCE, Reply, TestApp, eventually, verify};
+use crate::harness::{Card, NameServer, PATIENCE, Reply, TestApp, eventually, verify, wanted};
 use serde_json::json;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -49,14 +49,15 @@ async fn without_a_callback_url_nobody_is_called() {
 
 #[tokio::test]
 async fn what_fails_is_told_again_under_the_same_id() {
-    let app = TestApp::with("callback.timeout_ms", 1000).start().await;
+    let waits = [1, 2, 1, 1].map(Duration::from_secs);
+    let app = TestApp::with("callback.timeout_ms", "1000").set("callback.retry_seconds", "1,2,1,1").start().await;
     app.merchant.answers([Reply::Status(500), Reply::Hang, Reply::Redirect, Reply::Status(404)]);
     let session = app.create_session(json!({ "callbackUrl": app.merchant.url() })).await;
     app.submit_card(&session, Card::visa()).await.expect(303);
     let callbacks = app.merchant.received(5).await;
-    for (earlier, later) in callbacks.iter().zip(&callbacks[1..]) {
+    for ((earlier, later), wait) in callbacks.iter().zip(&callbacks[1..]).zip(waits) {
         assert_eq!((later.id(), &later.body), (earlier.id(), &earlier.body));
-        assert!(later.at - earlier.at >= Duration::from_millis(800), "a wait of a second, less a fifth");
+        assert!(later.at - earlier.at >= wait.mul_f64(0.8), "the schedule, less a fifth");
     }
     assert!(callbacks.iter().all(|callback| callback.path == "/hook"), "a redirect is not followed");
     assert!(callbacks.iter().all(|callback| callback.verifies_with(&app.shop.webhook_secret)));
@@ -67,7 +68,7 @@ async fn what_fails_is_told_again_under_the_same_id() {
 #[tokio::test]
 async fn a_schedule_that_is_used_up_ends_the_attempts() {
     let abandoned = async |reply, reason| {
-        let app = TestApp::with("callback.retry_seconds", 1).set("callback.timeout_ms", 500).start().await;
+        let app = TestApp::with("callback.retry_seconds", "1").set("callback.timeout_ms", "500").start().await;
         app.merchant.answers([reply; 9]);
         let session = app.create_session(json!({ "callbackUrl": app.merchant.url() })).await;
         app.cancel(&session).await.expect(200);
@@ -86,7 +87,7 @@ async fn a_schedule_that_is_used_up_ends_the_attempts() {
 async fn a_name_that_leads_inside_is_refused_until_it_leads_outside() {
     let refused_first = async |address: [u8; 4]| {
         let names = NameServer::start(address.into());
-        let app = TestApp::with("egress.nameservers", names.address())
+        let app = TestApp::with("egress.nameservers", &names.address())
             .set("callback.retry_seconds", "1,1,1,1,1,1,1,1")
             .start()
             .await;
@@ -107,9 +108,9 @@ async fn a_name_that_leads_inside_is_refused_until_it_leads_outside() {
 async fn an_address_inside_is_never_called() {
     let names = NameServer::start(Ipv4Addr::LOCALHOST);
     let never_called = async |named| {
-        let app = TestApp::with("egress.nameservers", names.address())
+        let app = TestApp::with("egress.nameservers", &names.address())
             .set("egress.allow", "")
-            .set("callback.retry_seconds", 1)
+            .set("callback.retry_seconds", "1")
             .start()
             .await;
         let url = if named { app.merchant.public_url() } else { app.merchant.url() };
@@ -131,7 +132,7 @@ async fn while_a_secret_is_rotated_both_verify() {
         app.merchant.received(count + 1).await.pop().unwrap()
     };
     let old = app.shop.webhook_secret.clone();
-    let new = app.admin.rotate_secret(&app.shop.id, true, Duration::from_secs(3600)).await.unwrap();
+    let new = app.admin.rotate_secret(&app.shop.id, true, Duration::from_hours(1)).await.unwrap();
     let callback = tell().await;
     assert_eq!(callback.headers["webhook-signature"].to_str().unwrap().split(' ').count(), 2);
     assert!(callback.verifies_with(&old) && callback.verifies_with(new.expose()));
@@ -142,17 +143,22 @@ async fn while_a_secret_is_rotated_both_verify() {
 }
 
 #[tokio::test]
-async fn results_keep_their_old_secret_for_the_grace_time_and_then_have_the_new_one() {
+async fn a_new_signing_secret_signs_once_the_grace_time_is_over() {
     let app = TestApp::start().await;
     let session = app.create_session(json!({})).await;
     app.submit_card(&session, Card::visa()).await.expect(303);
-    app.admin.rotate_secret(&app.shop.id, false, Duration::from_secs(3600)).await.unwrap();
-    assert!(verify(&app.session(&session).await, &app.shop.signing_secret));
-    assert!(verify(&app.done(&session).await.query.json(), &app.shop.signing_secret));
-    let newest = app.admin.rotate_secret(&app.shop.id, false, Duration::ZERO).await.unwrap();
-    let read = app.session(&session).await;
-    assert!(verify(&read, newest.expose()) && !verify(&read, &app.shop.signing_secret));
-    assert!(verify(&app.done(&session).await.query.json(), newest.expose()));
+    let signed_with = async |secret: &str| {
+        let (read, query) = (app.session(&session).await, app.done(&session).await.query.json());
+        verify(&read, secret) && verify(&query, secret)
+    };
+    let rotate = async |grace| app.admin.rotate_secret(&app.shop.id, false, grace).await.unwrap();
+    let second = rotate(Duration::from_hours(1)).await;
+    assert!(signed_with(&app.shop.signing_secret).await, "the merchant has time to deploy the second");
+    let third = rotate(Duration::from_secs(1)).await;
+    eventually("the third", || async { signed_with(third.expose()).await.then_some(()) }).await;
+    assert!(!signed_with(&app.shop.signing_secret).await && !signed_with(second.expose()).await);
+    let fourth = rotate(Duration::ZERO).await;
+    assert!(signed_with(fourth.expose()).await && !signed_with(third.expose()).await);
 }
 
 #[tokio::test]
@@ -169,7 +175,7 @@ async fn callbacks_that_wait_are_delivered_for_a_disabled_merchant_too() {
 
 #[tokio::test]
 async fn an_endpoint_that_hangs_does_not_hold_the_others_up() {
-    let app = TestApp::with("callback.timeout_ms", PATIENCE.as_millis()).start().await;
+    let app = TestApp::with("callback.timeout_ms", &PATIENCE.as_millis().to_string()).start().await;
     app.merchant.answers([Reply::Hang; 5]);
     for _ in 0..5 {
         let session = app.create_session(json!({ "callbackUrl": app.merchant.url() })).await;
@@ -189,7 +195,7 @@ async fn a_callback_url_that_is_accepted_is_called() {
     let mut merchant = app.admin.find(&app.shop.id).await.unwrap();
     merchant.allow_list = AllowList::parse(&["https://shop.example/", url.as_str()]).unwrap();
     app.admin.save(&merchant).await.unwrap();
-    let answer = app.api("POST", "/v1/sessions").json(&app.wanted(json!({ "callbackUrl": url }))).send().await;
+    let answer = app.api("POST", "/v1/sessions").json(&wanted(json!({ "callbackUrl": url }))).send().await;
     if answer.status == 422 {
         // Refused where the mistake can be mended.
         assert_eq!(answer.json()["errors"][0]["field"], "callbackUrl");

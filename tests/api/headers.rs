@@ -1,6 +1,6 @@
 //! What every answer carries, and where problems lead.
 
-use crate::harness::{Answer, Card, Form, TestApp};
+use crate::harness::{Answer, Card, Form, TestApp, wanted};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -16,9 +16,9 @@ async fn answers(app: &TestApp) -> Vec<(&'static str, Answer)> {
         ("submit", app.submit_card(&session, Card::visa()).await),
         ("done", app.get(&format!("{}/done", session.path)).await),
         ("moved on", app.get(&session.path).await),
-        ("created", app.api("POST", "/v1/sessions").json(&app.wanted(json!({}))).send().await),
+        ("created", app.api("POST", "/v1/sessions").json(&wanted(json!({}))).send().await),
         ("read", app.api("GET", &format!("/v1/sessions/{}", session.id)).send().await),
-        ("invalid", app.api("POST", "/v1/sessions").json(&app.wanted(json!({ "locale": "xx" }))).send().await),
+        ("invalid", app.api("POST", "/v1/sessions").json(&wanted(json!({ "locale": "xx" }))).send().await),
         ("malformed", app.api("POST", "/v1/sessions").json(&json!([])).send().await),
         ("unauthorized", app.client.request("GET", "/v1/sessions").send().await),
     ];

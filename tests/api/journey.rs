@@ -1,6 +1,6 @@
 //! The way of a cardholder through the window, and what the merchant gets.
 
-use crate::harness::{Card, Form, Query, TestApp, form_token, verify};
+use crate::harness::{Card, Form, Query, TestApp, form_token, verify, wanted};
 use serde_json::json;
 use vezne::sandbox::magic::Behaviour;
 
@@ -75,16 +75,17 @@ async fn the_redirect_carries_the_token_where_the_merchant_wants_it() {
 }
 
 #[tokio::test]
-async fn what_the_return_url_asks_already_stays_and_cannot_shadow_the_result() {
+async fn what_the_return_url_asks_already_stays_byte_for_byte() {
     let app = TestApp::start().await;
-    let url = "https://shop.example/return?order=7&lang=t%C3%BCrk%20%26&status=completed&cardToken=forged";
+    // Windows-1254, a parameter without a value, and a plus: nothing that can be decoded and written anew.
+    let theirs = "order=7&ad=%DE%FE%F0&x&note=a+b";
+    let url = format!("https://shop.example/return?{theirs}");
     let session = app.create_session(json!({ "returnUrl": url, "cancelUrl": url })).await;
     app.cancel_on_page(&session).await.expect(303);
-    let query = app.done(&session).await.query;
-    assert_eq!((query.get("order"), query.get("lang")), ("7", "türk &"));
-    assert_eq!(query.get("status"), "canceled");
-    assert!(!query.has("cardToken"));
-    assert!(verify(&query.json(), &app.shop.signing_secret));
+    let done = app.done(&session).await;
+    assert!(done.url.starts_with(&format!("{url}&session=")), "{}", done.url);
+    assert_eq!(done.query.get("status"), "canceled");
+    assert!(verify(&done.query.json(), &app.shop.signing_secret));
 }
 
 #[tokio::test]
@@ -104,7 +105,7 @@ async fn the_page_works_without_script_and_says_who_asks() {
 #[tokio::test]
 async fn the_language_is_the_sessions_then_the_browsers_then_the_operators() {
     let app = TestApp::start().await;
-    let none = app.wanted(json!({}));
+    let none = wanted(json!({}));
     let mut none = none.as_object().unwrap().clone();
     none.remove("locale");
     let created = app.api("POST", "/v1/sessions").json(&json!(none)).send().await.expect(201).json();
@@ -146,6 +147,20 @@ async fn the_script_is_answered_in_json_for_each_outcome() {
     let query = Query::of(done["next"].as_str().unwrap());
     assert!(verify(&query.json(), &app.shop.signing_secret));
     assert_eq!(query, app.done(&session).await.query);
+}
+
+#[tokio::test]
+async fn the_script_is_led_to_the_page_that_tells_of_the_last_refusal() {
+    let app = TestApp::start().await;
+    let session = app.create_session(json!({})).await;
+    for _ in 0..4 {
+        app.submit_by_script(&session, Card::magic(Behaviour::Refuse)).await.expect(422);
+    }
+    let last = app.submit_by_script(&session, Card::magic(Behaviour::Refuse)).await.expect(200).json();
+    assert_eq!(last, json!({ "outcome": "done", "next": format!("{}/done", session.path) }));
+    let handoff = app.done(&session).await;
+    assert!(handoff.answer.text().contains("Your card was not accepted"));
+    assert_eq!(handoff.query.get("status"), "failed");
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! Who may call: keys, modes, merchants, limits.
 
-use crate::harness::{Card, Form, TestApp};
+use crate::harness::{Card, Form, TestApp, wanted};
 use serde_json::json;
 use std::time::Duration;
 use vezne::hardening::SecretText;
 use vezne::merchant::Mode;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 #[tokio::test]
 async fn without_a_key_of_ours_there_is_no_answer() {
@@ -55,17 +55,17 @@ async fn test_and_live_do_not_see_each_other() {
 
     let url = app.sandbox.url();
     let ca = app.config().provider.test.as_ref().unwrap().ca_file.clone().unwrap();
-    let live = TestApp::with("live", true)
-        .set("provider.card_token.live.url", url)
-        .set("provider.card_token.live.ca_file", ca.display())
+    let live = TestApp::with("live", "true")
+        .set("provider.card_token.live.url", &url)
+        .set("provider.card_token.live.ca_file", ca.to_str().unwrap())
         .start()
         .await;
     let session = live.create_session(json!({})).await;
     let live_key = live.shop.live_api_key.as_deref().unwrap();
     live.api_as(live_key, "GET", &format!("/v1/sessions/{}", session.id)).send().await.expect(404);
-    let short = live.wanted(json!({ "expiresIn": 59 }));
+    let short = wanted(json!({ "expiresIn": 59 }));
     live.api_as(live_key, "POST", "/v1/sessions").json(&short).send().await.expect(422);
-    let wanted = live.wanted(json!({}));
+    let wanted = wanted(json!({}));
     let created = live.api_as(live_key, "POST", "/v1/sessions").json(&wanted).send().await.expect(201).json();
     assert_eq!(created["mode"], "live");
     let page = live.get(created["url"].as_str().unwrap().strip_prefix(&live.origin()).unwrap()).await.expect(200);
@@ -93,13 +93,13 @@ async fn without_provider_credentials_no_session_is_opened() {
     let app = TestApp::start().await;
     let other = app.admin.create("Other", &["https://shop.example/".to_owned()]).await.unwrap();
     let key = other.api_keys[0].expose();
-    let answer = app.api_as(key, "POST", "/v1/sessions").json(&app.wanted(json!({}))).send().await.expect(409);
+    let answer = app.api_as(key, "POST", "/v1/sessions").json(&wanted(json!({}))).send().await.expect(409);
     assert_eq!(answer.problem(), "provider-not-set");
     let keys = &app.sandbox.merchant;
     let secret = SecretText::new(keys.secret_key.clone());
     let id = &other.merchant.id;
     app.admin.set_provider(id, Mode::Test, &keys.public_key, &secret, &keys.merchant_number).await.unwrap();
-    app.api_as(key, "POST", "/v1/sessions").json(&app.wanted(json!({}))).send().await.expect(201);
+    app.api_as(key, "POST", "/v1/sessions").json(&wanted(json!({}))).send().await.expect(201);
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_rotated_key_works_beside_the_new_one_and_a_third_ends_it() {
 
 #[tokio::test]
 async fn over_its_limit_a_merchant_is_told_when_to_come_back() {
-    let app = TestApp::with("limits.api_per_second", 1).start().await;
+    let app = TestApp::with("limits.api_per_second", "1").start().await;
     let mut answers = Vec::new();
     for _ in 0..5 {
         answers.push(app.api("GET", "/v1/sessions").send().await);
@@ -134,7 +134,7 @@ async fn over_its_limit_a_merchant_is_told_when_to_come_back() {
 
 #[tokio::test]
 async fn over_its_limit_an_address_gets_no_pages_and_no_guesses() {
-    let app = TestApp::with("limits.page_per_minute", 3).start().await;
+    let app = TestApp::with("limits.page_per_minute", "3").start().await;
     let session = app.create_session(json!({})).await;
     let page = app.open_page(&session).await;
     app.get("/c/00000000000000000000000000000000").await.expect(404);
@@ -145,6 +145,9 @@ async fn over_its_limit_an_address_gets_no_pages_and_no_guesses() {
     let form = Form::filled(&page.token, &Card::visa());
     let refused = app.post(&session, form).await.expect(429);
     assert!((1..=60).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
+    let by_script = app.browser_post(&session.path, Form::filled(&page.token, &Card::visa()));
+    let by_script = by_script.header("accept", "application/json").send().await.expect(429);
+    assert_eq!(by_script.json()["outcome"], "refused");
     let guess = app.client.request("GET", "/v1/sessions").send().await.expect(429);
     assert_eq!(guess.problem(), "too-many-requests");
     assert_eq!(app.sandbox_calls(), 0);
@@ -153,7 +156,7 @@ async fn over_its_limit_an_address_gets_no_pages_and_no_guesses() {
 
 #[tokio::test]
 async fn what_was_asked_for_over_the_limit_does_not_come_back() {
-    let app = TestApp::with("limits.page_per_minute", 1).start().await;
+    let app = TestApp::with("limits.page_per_minute", "1").start().await;
     let number = "4603450000000000";
     for path in [format!("/c/{number}"), format!("/c/{number}/done"), "/c/%22%3E%3Cb%3E".into()] {
         for method in ["GET", "POST"] {

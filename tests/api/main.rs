@@ -3,16 +3,18 @@
 //!
 //! Each test starts a service of its own, so they run side by side.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
 
+mod adversity;
 mod bad_input;
 mod callbacks;
 mod connections;
 mod headers;
 mod journey;
 mod keys;
+mod mistakes;
 mod provider_faults;
 mod races;
 mod sessions;

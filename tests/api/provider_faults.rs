@@ -3,6 +3,8 @@
 use crate::harness::{Card, TestApp, form_token};
 use serde_json::json;
 use std::time::{Duration, Instant};
+use vezne::hardening::SecretText;
+use vezne::merchant::Mode;
 use vezne::sandbox::magic::Behaviour;
 
 #[tokio::test]
@@ -81,7 +83,7 @@ async fn a_refusal_is_told_in_the_providers_words_and_counted() {
 
 #[tokio::test]
 async fn a_provider_that_does_not_answer_in_time_is_given_up() {
-    let app = TestApp::with("provider.card_token.test.timeout_ms", 1500).start().await;
+    let app = TestApp::with("provider.card_token.test.timeout_ms", "1500").start().await;
     let session = app.create_session(json!({})).await;
     let start = Instant::now();
     let answer = app.submit_card(&session, Card::magic(Behaviour::Stall)).await.expect(502);
@@ -117,11 +119,28 @@ async fn one_link_causes_twenty_calls_at_most() {
 
 #[tokio::test]
 async fn later_attempts_have_names_of_their_own_where_the_provider_wants_it() {
-    let app = TestApp::with("provider.card_token.test.unique_conversation_ids", true).start().await;
+    let app = TestApp::with("provider.card_token.test.unique_conversation_ids", "true").start().await;
     let session = app.create_session(json!({ "conversationId": "order-1" })).await;
     app.submit_card(&session, Card::magic(Behaviour::Refuse)).await.expect(422);
     app.submit_card(&session, Card::magic(Behaviour::ServerError)).await.expect(502);
     app.submit_card(&session, Card::visa()).await.expect(303);
     assert_eq!(app.sandbox.conversations(), ["order-1", "order-1-2", "order-1-3"]);
     assert_eq!(app.done(&session).await.query.get("conversationId"), "order-1");
+}
+
+#[tokio::test]
+async fn keys_that_the_provider_does_not_know_are_not_the_cardholders_fault() {
+    let app = TestApp::start().await;
+    let session = app.create_session(json!({})).await;
+    let keys = &app.sandbox.merchant;
+    let set = async |number: &str| {
+        let secret = SecretText::new(keys.secret_key.clone());
+        app.admin.set_provider(&app.shop.id, Mode::Test, &keys.public_key, &secret, number).await.unwrap();
+    };
+    set("0").await;
+    let answer = app.submit_card(&session, Card::visa()).await.expect(502);
+    assert!(!answer.text().contains("üye iş yeri"), "the provider's words are for the operator");
+    assert_eq!(app.session(&session).await["attempts"], 0);
+    set(&keys.merchant_number).await;
+    app.submit_card(&session, Card::visa()).await.expect(303);
 }

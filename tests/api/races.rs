@@ -20,7 +20,8 @@ async fn until_status_is(app: &TestApp, session: &Session, status: &str) -> Valu
 
 #[tokio::test]
 async fn fifty_submits_at_once_are_one_call_and_one_token() {
-    let app = TestApp::start().await;
+    // A worker's provider client and connections are its own: race across several.
+    let app = TestApp::with("server.workers", "4").start().await;
     let session = app.create_session(json!({ "callbackUrl": app.merchant.url() })).await;
     let token = app.open_page(&session).await.token;
     let submits = (0..50).map(|_| app.post(&session, Form::filled(&token, &Card::visa())));
@@ -85,7 +86,7 @@ async fn a_token_on_its_way_comes_before_a_cancel() {
 
 #[tokio::test]
 async fn without_a_token_the_cancel_holds() {
-    let app = TestApp::with("provider.card_token.test.timeout_ms", 2000).start().await;
+    let app = TestApp::with("provider.card_token.test.timeout_ms", "2000").start().await;
     let session = app.create_session(json!({ "callbackUrl": app.merchant.url() })).await;
     let token = app.open_page(&session).await.token;
     let submit = app.post(&session, Form::filled(&token, &Card::magic(Behaviour::Stall)));
@@ -140,7 +141,7 @@ async fn a_cardholder_who_leaves_after_sending_changes_nothing() {
 
 #[tokio::test]
 async fn a_stop_waits_for_the_card_on_its_way() {
-    let mut app = TestApp::stalling(STALL).set("server.shutdown_seconds", 20).start().await;
+    let mut app = TestApp::stalling(STALL).set("server.shutdown_seconds", "20").start().await;
     let session = app.create_session(json!({})).await;
     let token = app.open_page(&session).await.token;
     let body = Form::filled(&token, &Card::magic(Behaviour::Stall)).finish();
@@ -191,7 +192,7 @@ async fn an_outcome_after_its_lease_is_dropped() {
         assert_eq!(busy.header("location"), session.path, "somebody else has it");
         until_status_is(&app, &session, "open").await;
         let late = async |claimed| {
-            let outcome = node.complete(claimed, stale_completion()).await.unwrap();
+            let outcome = node.complete(&claimed, &stale_completion()).await.unwrap();
             assert!(matches!(outcome, CommitOutcome::Late), "before: {late_before}");
         };
         if late_before {
@@ -218,7 +219,7 @@ async fn a_cancel_after_a_lost_claim_is_final() {
     app.cancel(&session).await.expect(202);
     assert_eq!(until_status_is(&app, &session, "canceled").await["status"], "canceled");
     assert_eq!(app.merchant.callback().await.kind(), "session.canceled");
-    assert!(matches!(node.release(claimed, Release::Unharmed).await.unwrap(), CommitOutcome::Late));
+    assert!(matches!(node.release(&claimed, &Release::Unharmed).await.unwrap(), CommitOutcome::Late));
     assert_eq!(app.status(&session).await, "canceled");
     assert_eq!(app.events().len(), 1);
 }

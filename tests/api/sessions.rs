@@ -1,6 +1,6 @@
 //! `/v1/sessions`: create, read, list, cancel.
 
-use crate::harness::{Card, Form, TestApp, eventually};
+use crate::harness::{Card, Form, TestApp, eventually, wanted};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use vezne::sandbox::magic::Behaviour;
@@ -86,19 +86,19 @@ async fn all_mistakes_are_told_at_once_and_nothing_is_created() {
 #[tokio::test]
 async fn what_is_no_request_is_refused_with_a_reason() {
     let app = TestApp::start().await;
-    let good = app.wanted(json!({}));
+    let good = wanted(json!({}));
     let without = |field: &str| {
         let mut body = good.clone();
         body.as_object_mut().unwrap().remove(field);
         body.to_string()
     };
     let bodies = [
-        (app.wanted(json!({ "return_url": "x" })).to_string(), "return_url"),
-        (app.wanted(json!({ "purpose": "attach" })).to_string(), "attach"),
-        (app.wanted(json!({ "handoff": "message" })).to_string(), "message"),
-        (app.wanted(json!({ "expiresIn": "60" })).to_string(), "u64"),
-        (app.wanted(json!({ "expiresIn": -1 })).to_string(), "-1"),
-        (app.wanted(json!({ "metadata": { "a": 1 } })).to_string(), "string"),
+        (wanted(json!({ "return_url": "x" })).to_string(), "return_url"),
+        (wanted(json!({ "purpose": "attach" })).to_string(), "attach"),
+        (wanted(json!({ "handoff": "message" })).to_string(), "message"),
+        (wanted(json!({ "expiresIn": "60" })).to_string(), "u64"),
+        (wanted(json!({ "expiresIn": -1 })).to_string(), "-1"),
+        (wanted(json!({ "metadata": { "a": 1 } })).to_string(), "string"),
         (without("returnUrl"), "returnUrl"),
         (without("conversationId"), "conversationId"),
         ("{".into(), "line 1"),
@@ -119,14 +119,14 @@ async fn what_is_no_request_is_refused_with_a_reason() {
 #[tokio::test]
 async fn the_body_has_a_type_and_a_bound() {
     let app = TestApp::start().await;
-    let body = app.wanted(json!({})).to_string();
+    let body = wanted(json!({})).to_string();
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
         let answer = app.api("POST", "/v1/sessions").body(kind, body.clone()).send().await.expect(415);
         assert_eq!(answer.problem(), "unsupported-media-type", "{kind}");
     }
     let answer = app.api("POST", "/v1/sessions").body("Application/JSON; charset=utf-8", body.clone()).send().await;
     answer.expect(201);
-    let large = app.wanted(json!({ "metadata": { "a": "x".repeat(17_000) } })).to_string();
+    let large = wanted(json!({ "metadata": { "a": "x".repeat(17_000) } })).to_string();
     let answer = app.api("POST", "/v1/sessions").body("application/json", large).send().await.expect(413);
     assert_eq!(answer.problem(), "payload-too-large");
     let invalid = [body.as_bytes(), b"\xff"].concat();
@@ -139,14 +139,14 @@ async fn a_card_number_in_the_wrong_place_does_not_come_back() {
     let number = "4603450000000000";
     let post = |body: Value| app.api("POST", "/v1/sessions").json(&body).send();
     let mut answers = vec![
-        post(app.wanted(json!({ number: "x" }))).await,
-        post(app.wanted(json!({ "cardNumber": number }))).await,
-        post(app.wanted(json!({ "expiresIn": number }))).await,
-        post(app.wanted(json!({ "expiresIn": 4_603_450_000_000_000_u64 }))).await,
-        post(app.wanted(json!({ "purpose": number }))).await,
-        post(app.wanted(json!({ "locale": number }))).await,
-        post(app.wanted(json!({ "returnUrl": number }))).await,
-        post(app.wanted(json!({ "metadata": 4_603_450_000_000_000_u64 }))).await,
+        post(wanted(json!({ number: "x" }))).await,
+        post(wanted(json!({ "cardNumber": number }))).await,
+        post(wanted(json!({ "expiresIn": number }))).await,
+        post(wanted(json!({ "expiresIn": 4_603_450_000_000_000_u64 }))).await,
+        post(wanted(json!({ "purpose": number }))).await,
+        post(wanted(json!({ "locale": number }))).await,
+        post(wanted(json!({ "returnUrl": number }))).await,
+        post(wanted(json!({ "metadata": 4_603_450_000_000_000_u64 }))).await,
         app.api("POST", "/v1/sessions").body("application/json", format!("{number}{{")).send().await,
         app.api("POST", "/v1/sessions").body(number, "{}").send().await,
         app.api_as(number, "GET", "/v1/sessions").send().await,

@@ -1,6 +1,6 @@
 //! What is kept, and what is not.
 
-use crate::harness::{Card, Form, Reply, TestApp, eventually, keep_log, logged};
+use crate::harness::{Card, Form, Reply, TestApp, eventually, keep_log, logged, wanted};
 use serde_json::json;
 use vezne::sandbox::magic::Behaviour;
 
@@ -89,7 +89,7 @@ async fn no_card_number_token_or_secret_reaches_a_log() {
     app.done(&session).await;
     app.merchant.callback().await;
     app.get(&format!("{}/nothing", session.path)).await.expect(404);
-    let wanted = app.wanted(json!({ "expiresIn": cards[0].number }));
+    let wanted = wanted(json!({ "expiresIn": cards[0].number }));
     app.api("POST", "/v1/sessions").json(&wanted).send().await.expect(400);
     eventually("the delivery", || async { (app.events()[0].0 == "delivered").then_some(()) }).await;
 

@@ -1,4 +1,4 @@
-//! The card-token service's signature against tests/vectors/card_token.json,
+//! The card-token service's signature against `tests/vectors/card_token.json`,
 //! which other implementations can read, too.
 
 use serde::Deserialize;

@@ -1,6 +1,6 @@
 //! HTTP as bytes: what is left of a body, heads without end, hesitant clients.
 
-use crate::harness::{Card, Form, TestApp};
+use crate::harness::{Card, Form, TestApp, wanted};
 use serde_json::json;
 
 /// The answers on one connection, by their status lines.
@@ -59,7 +59,7 @@ async fn a_head_without_end_or_sense_is_refused() {
 #[tokio::test]
 async fn a_client_that_asks_before_it_sends_is_told_to_go_on() {
     let app = TestApp::start().await;
-    let body = app.wanted(json!({})).to_string();
+    let body = wanted(json!({})).to_string();
     let head = format!(
         "POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nExpect: 100-continue\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -86,4 +86,15 @@ async fn page_and_form_share_a_connection_that_ends_with_the_card() {
     );
     let answers = app.client.raw(&[get.as_bytes(), head.as_bytes(), &body, get.as_bytes()].concat()).await;
     assert_eq!(statuses(&answers), ["200", "303"], "nothing after the card is answered");
+}
+
+#[tokio::test]
+async fn a_head_request_is_answered_without_a_body() {
+    let app = TestApp::start().await;
+    for (path, status) in [("/livez", "200"), ("/readyz", "200"), ("/v1/sessions", "405"), ("/nothing", "404")] {
+        let request = format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let answer = app.client.raw(request.as_bytes()).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(body.is_empty() && statuses(head) == [status], "{path}: {answer}");
+    }
 }

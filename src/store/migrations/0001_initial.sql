@@ -57,11 +57,14 @@ CREATE TABLE sessions (
     failure          TEXT                      -- JSON
 ) STRICT;
 CREATE INDEX sessions_of_merchant ON sessions (merchant_id, mode, created_at DESC, id DESC);
-CREATE INDEX sessions_by_conversation ON sessions (merchant_id, mode, conversation_id);
+CREATE INDEX sessions_by_status ON sessions (merchant_id, mode, status, created_at DESC, id DESC);
+CREATE INDEX sessions_by_conversation
+    ON sessions (merchant_id, mode, conversation_id, created_at DESC, id DESC);
 CREATE INDEX sessions_to_expire ON sessions (expires_at) WHERE ended_at IS NULL;
 
 CREATE TABLE events (
     id              TEXT PRIMARY KEY,
+    merchant_id     TEXT NOT NULL REFERENCES merchants (id),
     session_id      TEXT NOT NULL REFERENCES sessions (id),
     kind            TEXT NOT NULL,
     created_at      INTEGER NOT NULL,
@@ -72,4 +75,4 @@ CREATE TABLE events (
     settled_at      INTEGER
 ) STRICT;
 CREATE INDEX events_of_session ON events (session_id);
-CREATE INDEX events_due ON events (due_at) WHERE state = 'pending';
+CREATE INDEX events_due ON events (merchant_id, due_at) WHERE state = 'pending';

@@ -3,6 +3,7 @@
 
 use crate::store::StoreError;
 use rusqlite::Connection;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -96,8 +97,8 @@ async fn submit<T: Send + 'static>(
         let report: Report = Box::new(move |failed| {
             // Nobody waits when the caller was dropped; the work stands all the same.
             let _ = answer.send(match failed {
-                Some(why) => Err(StoreError::Unavailable(why)),
-                None => result,
+                Some(why) if result.is_ok() => Err(StoreError::Unavailable(why)),
+                _ => result,
             });
         });
         (keep, report)
@@ -118,7 +119,12 @@ fn commit_together(connection: &Connection, group: Vec<Job>) {
     let mut reports = Vec::with_capacity(group.len());
     for job in group {
         failed = failed.or_else(|| execute(connection, "SAVEPOINT member"));
-        let (keep, report) = job(failed.clone().map_or(Ok(connection), Err));
+        let connection_or_reason = failed.clone().map_or(Ok(connection), Err);
+        // A panic must not end the only thread that writes; it undoes the group.
+        let Ok((keep, report)) = catch_unwind(AssertUnwindSafe(|| job(connection_or_reason))) else {
+            failed = failed.or_else(|| Some("a store operation panicked".to_owned()));
+            continue;
+        };
         reports.push(report);
         let end = if keep { "RELEASE member" } else { "ROLLBACK TO member; RELEASE member" };
         failed = failed.or_else(|| execute(connection, end));

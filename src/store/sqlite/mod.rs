@@ -7,8 +7,8 @@ mod rows;
 mod sessions;
 
 use super::{
-    ApiKeyRecord, Authenticated, CancelOutcome, ClaimOutcome, CommitOutcome, Delivery, DeliveryOutcome, NewApiKey,
-    NewSecret, SecretKind, SecretRecord, SessionPage, SessionQuery, Store, StoreError,
+    ApiKeyRecord, Authenticated, CancelOutcome, ClaimOutcome, CommitOutcome, Delivery, DeliveryAsk, DeliveryOutcome,
+    NewApiKey, NewSecret, SecretKind, SecretRecord, SessionPage, SessionQuery, Store, StoreError,
 };
 use crate::hardening::Fingerprint;
 use crate::id::{EventId, MerchantId, SessionId};
@@ -17,11 +17,13 @@ use crate::session::{Claimed, Completion, NewSession, Release, Session};
 use async_trait::async_trait;
 use executor::{Readers, Writer};
 use rusqlite::{Connection, OpenFlags};
+use sessions::Held;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// The present moment in Unix milliseconds, by the database's clock.
 const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
@@ -34,6 +36,9 @@ const READERS: usize = 2;
 
 /// How long to wait for another process (the command line) that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a health check waits.
+const PING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Statements kept prepared per connection: a little more than there are.
 const PREPARED_STATEMENTS: usize = 48;
@@ -168,12 +173,14 @@ impl Store for SqliteStore {
         self.writer.run(move |db| sessions::claim(db, &id, lease)).await
     }
 
-    async fn complete(&self, claim: Claimed, completion: Completion) -> Result<CommitOutcome, StoreError> {
-        self.writer.run(move |db| sessions::complete(db, &claim, &completion)).await
+    async fn complete(&self, claim: &Claimed, completion: &Completion) -> Result<CommitOutcome, StoreError> {
+        let (held, completion) = (Held::by(claim), completion.clone());
+        self.writer.run(move |db| sessions::complete(db, &held, &completion)).await
     }
 
-    async fn release(&self, claim: Claimed, release: Release) -> Result<CommitOutcome, StoreError> {
-        self.writer.run(move |db| sessions::release(db, &claim, &release)).await
+    async fn release(&self, claim: &Claimed, release: &Release) -> Result<CommitOutcome, StoreError> {
+        let (held, release) = (Held::by(claim), release.clone());
+        self.writer.run(move |db| sessions::release(db, &held, &release)).await
     }
 
     async fn cancel(&self, id: SessionId) -> Result<CancelOutcome, StoreError> {
@@ -184,8 +191,8 @@ impl Store for SqliteStore {
         self.writer.run(move |db| sessions::expire(db, limit)).await
     }
 
-    async fn lease_deliveries(&self, limit: u32, lease: Duration) -> Result<Vec<Delivery>, StoreError> {
-        self.writer.run(move |db| outbox::lease(db, limit, lease)).await
+    async fn lease_deliveries(&self, ask: DeliveryAsk) -> Result<Vec<Delivery>, StoreError> {
+        self.writer.run(move |db| outbox::lease(db, &ask)).await
     }
 
     async fn settle_delivery(&self, event: EventId, attempt: u32, outcome: DeliveryOutcome) -> Result<(), StoreError> {
@@ -193,6 +200,10 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.readers.run(|db| Ok(db.query_row("SELECT 1", [], |_| Ok(()))?)).await
+        let read = self.readers.run(|db| Ok(db.query_row("SELECT 1", [], |_| Ok(()))?));
+        // An empty transaction takes the write lock and writes nothing.
+        let both = async { read.await.and(self.writer.run(|_| Ok(())).await) };
+        let slow = |_| StoreError::Unavailable("the store does not answer in time".to_owned());
+        timeout(PING_PATIENCE, both).await.map_err(slow)?
     }
 }

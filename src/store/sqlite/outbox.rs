@@ -4,11 +4,10 @@
 use super::NOW;
 use super::rows::{parsed, timestamp};
 use super::sessions::{by_id, milliseconds};
-use crate::id::{EventId, SessionId};
+use crate::id::{EventId, MerchantId, SessionId};
 use crate::session::Session;
-use crate::store::{Delivery, DeliveryOutcome, StoreError};
+use crate::store::{Delivery, DeliveryAsk, DeliveryOutcome, StoreError};
 use rusqlite::{Connection, params};
-use std::time::Duration;
 
 /// Writes the event of a session that has just ended, in the transaction that ended it.
 pub(super) fn record_end(db: &Connection, session: &Session) -> Result<(), StoreError> {
@@ -17,20 +16,35 @@ pub(super) fn record_end(db: &Connection, session: &Session) -> Result<(), Store
     }
     let kind = format!("session.{}", session.status.name());
     db.prepare_cached(&format!(
-        "INSERT INTO events (id, session_id, kind, created_at, state, due_at)
-         VALUES (?, ?, ?, {NOW}, 'pending', {NOW})"
+        "INSERT INTO events (id, merchant_id, session_id, kind, created_at, state, due_at)
+         VALUES (?, ?, ?, ?, {NOW}, 'pending', {NOW})"
     ))?
-    .execute(params![EventId::generate().as_str(), session.id.as_str(), kind])?;
+    .execute(params![EventId::generate().as_str(), session.merchant.as_str(), session.id.as_str(), kind])?;
     Ok(())
 }
 
-pub(super) fn lease(db: &Connection, limit: u32, lease: Duration) -> Result<Vec<Delivery>, StoreError> {
+/// Takes a few due events of each merchant, so that one with a thousand of them
+/// does not keep the others waiting. The recursive part steps from merchant to
+/// merchant through the index instead of reading every due event.
+pub(super) fn lease(db: &Connection, ask: &DeliveryAsk) -> Result<Vec<Delivery>, StoreError> {
+    let busy: Vec<&str> = ask.busy.iter().map(MerchantId::as_str).collect();
+    let busy = serde_json::to_string(&busy).map_err(|_| StoreError::Corrupt { what: "merchant id" })?;
     db.prepare_cached(&format!(
-        "UPDATE events SET attempts = attempts + 1, due_at = {NOW} + ?2
-         WHERE id IN (SELECT id FROM events WHERE state = 'pending' AND due_at <= {NOW} ORDER BY due_at LIMIT ?1)
+        "WITH RECURSIVE waiting (merchant) AS (
+            SELECT MIN(merchant_id) FROM events WHERE state = 'pending'
+            UNION ALL
+            SELECT (SELECT MIN(merchant_id) FROM events WHERE state = 'pending' AND merchant_id > waiting.merchant)
+            FROM waiting WHERE waiting.merchant IS NOT NULL)
+         UPDATE events SET attempts = attempts + 1, due_at = {NOW} + ?3
+         WHERE id IN (SELECT e.id FROM waiting JOIN events e ON e.id IN (
+                SELECT due.id FROM events due
+                WHERE due.merchant_id = waiting.merchant AND due.state = 'pending' AND due.due_at <= {NOW}
+                ORDER BY due.due_at LIMIT ?2)
+            WHERE waiting.merchant NOT IN (SELECT value FROM json_each(?4))
+            ORDER BY e.due_at LIMIT ?1)
          RETURNING id, kind, created_at, attempts, session_id"
     ))?
-    .query_and_then(params![limit, milliseconds(lease)], |row| {
+    .query_and_then(params![ask.limit, ask.per_merchant, milliseconds(ask.lease), busy], |row| {
         let session = parsed(row, 4, "session id", SessionId::parse)?;
         Ok(Delivery {
             event: parsed(row, 0, "event id", EventId::parse)?,

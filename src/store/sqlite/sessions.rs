@@ -60,33 +60,27 @@ pub(super) fn by_secret(db: &Connection, secret: Fingerprint) -> Result<Option<(
 }
 
 pub(super) fn page(db: &Connection, query: &SessionQuery) -> Result<SessionPage, StoreError> {
-    let columns = session_columns();
     let (created_at, id) = match &query.after {
         Some(cursor) => (cursor.created_at, cursor.id.as_str()),
         None => (i64::MAX, ""),
     };
+    // One text for each set of filters, so that each is served by its index.
+    // A session whose time is over leaves its state's list at once, and is in
+    // the list of its new state after the next sweep.
+    let by_status = query.status.map_or("", |_| "AND s.status = ?5 AND s.status = status_now");
+    let by_conversation = query.conversation_id.as_ref().map_or("", |_| "AND s.conversation_id = ?6");
+    let sql = format!(
+        "SELECT {} FROM sessions s
+         WHERE s.merchant_id = ?1 AND s.mode = ?2 AND (s.created_at, s.id) < (?3, ?4) {by_status} {by_conversation}
+            AND ?5 IS ?5 AND ?6 IS ?6
+         ORDER BY s.created_at DESC, s.id DESC LIMIT ?7",
+        session_columns()
+    );
     let status = query.status.map(Status::name);
-    // The state that is asked for is the one that columns show, so it is filtered outside.
-    let mut sessions: Vec<Session> = db
-        .prepare_cached(&format!(
-            "SELECT * FROM (SELECT {columns} FROM sessions s
-                WHERE s.merchant_id = ?1 AND s.mode = ?2 AND (s.created_at, s.id) < (?3, ?4)
-                AND (?5 IS NULL OR s.conversation_id = ?5) ORDER BY s.created_at DESC, s.id DESC) AS s
-             WHERE ?6 IS NULL OR s.status_now = ?6 LIMIT ?7"
-        ))?
-        .query_and_then(
-            params![
-                query.merchant.as_str(),
-                query.mode.name(),
-                created_at,
-                id,
-                query.conversation_id,
-                status,
-                query.limit + 1
-            ],
-            session,
-        )?
-        .collect::<Result<_, _>>()?;
+    let (owner, kind) = (query.merchant.as_str(), query.mode.name());
+    let values = params![owner, kind, created_at, id, status, query.conversation_id, query.limit + 1];
+    let mut sessions: Vec<Session> =
+        db.prepare_cached(&sql)?.query_and_then(values, session)?.collect::<Result<_, _>>()?;
     let more = sessions.len() > query.limit as usize;
     sessions.truncate(query.limit as usize);
     let next = sessions
@@ -113,28 +107,36 @@ pub(super) fn claim(db: &Connection, id: &SessionId, lease: Duration) -> Result<
     })
 }
 
-/// The claim is still the last one given out, and its lease has not run out.
+/// What a commit needs to know of the claim that it ends.
+pub(super) struct Held {
+    id: SessionId,
+    fence: u32,
+    attempts: u32,
+}
+
+impl Held {
+    pub fn by(claim: &Claimed) -> Self {
+        Self { id: claim.id().clone(), fence: claim.fence(), attempts: claim.session().attempts }
+    }
+}
+
+/// The claim is still the last one given out.
 const HELD: &str = "id = ?1 AND status = 'claimed' AND fence = ?2";
 
-pub(super) fn complete(db: &Connection, claim: &Claimed, completion: &Completion) -> Result<CommitOutcome, StoreError> {
+pub(super) fn complete(db: &Connection, held: &Held, completion: &Completion) -> Result<CommitOutcome, StoreError> {
     let changed = db
         .prepare_cached(&format!(
             "UPDATE sessions SET status = 'completed', ended_at = {NOW}, lease_until = NULL, card_token = ?3, card = ?4
              WHERE {HELD} AND lease_until > {NOW}"
         ))?
-        .execute(params![
-            claim.id().as_str(),
-            claim.fence(),
-            completion.card_token.as_bytes(),
-            text(&completion.card)?
-        ])?;
-    committed(db, claim, changed)
+        .execute(params![held.id.as_str(), held.fence, completion.card_token.as_bytes(), text(&completion.card)?])?;
+    committed(db, held, changed)
 }
 
-pub(super) fn release(db: &Connection, claim: &Claimed, release: &Release) -> Result<CommitOutcome, StoreError> {
+pub(super) fn release(db: &Connection, held: &Held, release: &Release) -> Result<CommitOutcome, StoreError> {
     let refused = u32::from(matches!(release, Release::Refused { .. }));
-    let attempts = claim.session().attempts + refused;
-    let failure = release.failure(attempts, claim.fence()).map(|failure| text(&failure)).transpose()?;
+    let attempts = held.attempts + refused;
+    let failure = release.failure(attempts, held.fence).map(|failure| text(&failure)).transpose()?;
     let changed = db
         .prepare_cached(&format!(
             "UPDATE sessions SET attempts = ?3, failure = ?4, lease_until = NULL,
@@ -143,16 +145,16 @@ pub(super) fn release(db: &Connection, claim: &Claimed, release: &Release) -> Re
                 ended_at = CASE WHEN ?4 IS NOT NULL THEN {NOW} WHEN expires_at > {NOW} THEN NULL ELSE expires_at END
              WHERE {HELD} AND lease_until > {NOW}"
         ))?
-        .execute(params![claim.id().as_str(), claim.fence(), attempts, failure])?;
-    committed(db, claim, changed)
+        .execute(params![held.id.as_str(), held.fence, attempts, failure])?;
+    committed(db, held, changed)
 }
 
-fn committed(db: &Connection, claim: &Claimed, changed: usize) -> Result<CommitOutcome, StoreError> {
+fn committed(db: &Connection, held: &Held, changed: usize) -> Result<CommitOutcome, StoreError> {
     if changed == 0 {
-        db.execute("UPDATE sessions SET late_outcomes = late_outcomes + 1 WHERE id = ?", [claim.id().as_str()])?;
+        db.execute("UPDATE sessions SET late_outcomes = late_outcomes + 1 WHERE id = ?", [held.id.as_str()])?;
         return Ok(CommitOutcome::Late);
     }
-    let session = by_id(db, claim.id())?;
+    let session = by_id(db, &held.id)?;
     if session.status.has_ended() {
         record_end(db, &session)?;
     }

@@ -2,24 +2,22 @@
 
 use super::client::{Answer, Client, Request};
 use super::form::{Card, Form};
-use super::merchant::{MerchantEndpoint, PUBLIC_NAME};
+use super::merchant::MerchantEndpoint;
 use super::result::Query;
 use super::sandbox::Provider;
 use super::scene::{PATIENCE, TempDir};
+use super::setup::Setup;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use vezne::cli::merchant::Admin;
-use vezne::config::{Config, Environment};
-use vezne::hardening::{MasterKey, SecretText};
+use vezne::config::Config;
 use vezne::id::MerchantId;
-use vezne::merchant::Mode;
-use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES};
 use vezne::startup::Application;
 
 /// A running service and everybody around it.
@@ -29,10 +27,10 @@ pub struct TestApp {
     pub admin: Admin,
     pub shop: Shop,
     pub client: Client,
-    service: Option<Service>,
-    address: SocketAddr,
-    config: Config,
-    directory: TempDir,
+    pub(super) service: Option<Service>,
+    pub(super) address: SocketAddr,
+    pub(super) config: Config,
+    pub(super) directory: TempDir,
 }
 
 /// What the merchant was given.
@@ -65,98 +63,13 @@ pub struct Handoff {
     pub query: Query,
 }
 
-/// Settings that differ from the harness's own.
-#[derive(Default)]
-pub struct Setup {
-    settings: Vec<(String, String)>,
-    stall: Option<Duration>,
-}
-
-impl Setup {
-    /// One key of the configuration, such as `limits.page_per_minute`.
-    pub fn set(mut self, key: &str, value: impl ToString) -> Self {
-        self.settings.push((key.to_owned(), value.to_string()));
-        self
-    }
-
-    /// How long the provider takes for the stalling card.
-    pub fn stall(self, stall: Duration) -> Self {
-        Self { stall: Some(stall), ..self }
-    }
-
-    pub async fn start(self) -> TestApp {
-        let directory = TempDir::new();
-        let ca = DevCa::open_or_create(directory.path()).unwrap();
-        let leaf = ca.issue("server", &LOOPBACK_NAMES).unwrap();
-        let sandbox = Provider::start(&leaf, self.stall.unwrap_or(2 * PATIENCE));
-        let merchant = MerchantEndpoint::start(&directory);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        let master_key = directory.join("master.key");
-        std::fs::write(&master_key, MasterKey::generate().expose()).unwrap();
-
-        let path = |path: PathBuf| path.to_str().unwrap().to_owned();
-        let mut settings: Vec<(String, String)> = [
-            ("server.public_url", format!("https://localhost:{}", address.port())),
-            ("server.certificate", path(leaf.certificate)),
-            ("server.private_key", path(leaf.private_key)),
-            ("server.workers", "1".to_owned()),
-            ("server.shutdown_seconds", "1".to_owned()),
-            ("store.path", path(directory.join("vezne.db"))),
-            ("keys.master_key_file", path(master_key)),
-            ("provider.card_token.test.url", sandbox.url()),
-            ("provider.card_token.test.ca_file", path(ca.file())),
-            ("callback.ca_file", path(merchant.certificate.clone())),
-            ("callback.retry_seconds", "1,1,1,1".to_owned()),
-            ("egress.allow", "127.0.0.0/8,::1/128".to_owned()),
-            ("limits.api_per_second", "10000".to_owned()),
-            ("limits.page_per_minute", "100000".to_owned()),
-        ]
-        .map(|(key, value)| (key.to_owned(), value))
-        .to_vec();
-        settings.extend(self.settings);
-        let variable = |key: &str| format!("VEZNE_{}", key.to_uppercase().replace('.', "__"));
-        let environment: Environment = settings.into_iter().map(|(key, value)| (variable(&key), value)).collect();
-        let config = Config::from_str("", &environment, directory.path()).unwrap_or_else(|error| panic!("{error}"));
-
-        let admin = Admin::open(&config).unwrap();
-        let shop = create_shop(&admin, &merchant, &sandbox).await;
-        let service = Some(Service::start(config.clone(), listener));
-        let client = Client::new(address, &ca.file());
-        TestApp { merchant, sandbox, admin, shop, client, service, address, config, directory }
-    }
-}
-
-async fn create_shop(admin: &Admin, merchant: &MerchantEndpoint, provider: &Provider) -> Shop {
-    let allow = [
-        "https://shop.example/".to_owned(),
-        format!("https://localhost:{}/", merchant.port),
-        format!("https://{PUBLIC_NAME}:{}/", merchant.port),
-    ];
-    let created = admin.create("Kitapçı <Deniz> & Oğlu", &allow).await.unwrap();
-    let keys = &provider.merchant;
-    for key in &created.api_keys {
-        let secret = SecretText::new(keys.secret_key.clone());
-        let id = &created.merchant.id;
-        admin.set_provider(id, key.mode(), &keys.public_key, &secret, &keys.merchant_number).await.unwrap();
-    }
-    let key = |mode| created.api_keys.iter().find(|key| key.mode() == mode).map(|key| key.expose().to_owned());
-    Shop {
-        api_key: key(Mode::Test).unwrap(),
-        live_api_key: key(Mode::Live),
-        signing_secret: created.secrets.signing.expose().to_owned(),
-        webhook_secret: created.secrets.webhook.expose().to_owned(),
-        id: created.merchant.id,
-    }
-}
-
 impl TestApp {
     pub async fn start() -> Self {
         Setup::default().start().await
     }
 
     /// A service with other settings.
-    pub fn with(key: &str, value: impl ToString) -> Setup {
+    pub fn with(key: &str, value: &str) -> Setup {
         Setup::default().set(key, value)
     }
 
@@ -186,22 +99,9 @@ impl TestApp {
         self.client.request(method, path).header("authorization", &format!("Bearer {key}"))
     }
 
-    /// What is asked for when a test does not care.
-    pub fn wanted(&self, changes: Value) -> Value {
-        let mut body = json!({
-            "purpose": "tokenize",
-            "conversationId": format!("order-{}", uuid::Uuid::now_v7().simple()),
-            "returnUrl": "https://shop.example/return",
-            "locale": "en",
-        });
-        let Value::Object(changes) = changes else { panic!("{changes} is no object") };
-        body.as_object_mut().unwrap().extend(changes);
-        body
-    }
-
     /// Opens a session: the usual one with these changes.
     pub async fn create_session(&self, changes: Value) -> Session {
-        let json = self.api("POST", "/v1/sessions").json(&self.wanted(changes)).send().await.expect(201).json();
+        let json = self.api("POST", "/v1/sessions").json(&wanted(changes)).send().await.expect(201).json();
         let url = json["url"].as_str().unwrap();
         let path = url.strip_prefix(&self.origin()).unwrap().to_owned();
         Session { id: json["id"].as_str().unwrap().to_owned(), path }
@@ -295,19 +195,32 @@ impl TestApp {
     }
 }
 
+/// What is asked for when a test does not care, with these changes.
+pub fn wanted(changes: Value) -> Value {
+    let mut body = json!({
+        "purpose": "tokenize",
+        "conversationId": format!("order-{}", uuid::Uuid::now_v7().simple()),
+        "returnUrl": "https://shop.example/return",
+        "locale": "en",
+    });
+    let Value::Object(changes) = changes else { panic!("{changes} is no object") };
+    body.as_object_mut().unwrap().extend(changes);
+    body
+}
+
 /// The value of the page's hidden field.
 pub fn form_token(html: &str) -> Option<&str> {
     html.split_once(r#"name="formToken" value=""#)?.1.split('"').next()
 }
 
 /// The service on a thread of its own.
-struct Service {
+pub(super) struct Service {
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Service {
-    fn start(config: Config, listener: TcpListener) -> Self {
+    pub fn start(config: Config, listener: TcpListener) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (sender, started) = mpsc::channel();
         let thread = thread::spawn(move || {

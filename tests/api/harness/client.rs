@@ -31,9 +31,9 @@ impl Client {
     }
 
     pub fn request(&self, method: &str, path: &str) -> Request<'_> {
-        let request = http::Request::builder().method(method).uri(path);
-        let request = request.header("host", format!("localhost:{}", self.address.port()));
-        Request { client: self, request, body: Vec::new() }
+        let head = http::Request::builder().method(method).uri(path);
+        let head = head.header("host", format!("localhost:{}", self.address.port()));
+        Request { client: self, head, body: Vec::new() }
     }
 
     /// Writes the bytes, keeps the sending side open, and reads to the end of the connection.
@@ -77,13 +77,13 @@ async fn read_to_end(mut stream: TlsStream<TcpStream>) -> String {
 /// A request that is being put together.
 pub struct Request<'a> {
     client: &'a Client,
-    request: http::request::Builder,
+    head: http::request::Builder,
     body: Vec<u8>,
 }
 
 impl Request<'_> {
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.request = self.request.header(name, value);
+        self.head = self.head.header(name, value);
         self
     }
 
@@ -103,7 +103,7 @@ impl Request<'_> {
         let stream = TokioIo::new(self.client.connect().await);
         let (mut sender, connection) = http1::handshake(stream).await.unwrap();
         let driver = tokio::spawn(connection);
-        let request = self.request.body(Full::new(Bytes::from(self.body))).unwrap();
+        let request = self.head.body(Full::new(Bytes::from(self.body))).unwrap();
         let (head, body) = sender.send_request(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         driver.abort();

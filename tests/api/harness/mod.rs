@@ -9,8 +9,9 @@ mod merchant;
 mod result;
 mod sandbox;
 mod scene;
+mod setup;
 
-pub use app::{Session, TestApp, form_token};
+pub use app::{Session, TestApp, form_token, wanted};
 pub use client::Answer;
 pub use dns::NameServer;
 pub use form::{Card, Form, expiry_in};

@@ -1,0 +1,187 @@
+//! The document against what the service really answers.
+
+use super::schema::Document;
+use super::{Answer, Api};
+use crate::error::KINDS;
+use crate::id::SessionId;
+use crate::store::SecretKind;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::test::TestRequest;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+const LIST: &str = "/v1/sessions";
+const READ: &str = "/v1/sessions/{id}";
+const CANCEL: &str = "/v1/sessions/{id}/cancel";
+const ALL_SECRETS: [SecretKind; 3] = [SecretKind::Result, SecretKind::Webhook, SecretKind::ProviderTest];
+const LIFE: Duration = Duration::from_mins(15);
+
+/// A request with every field.
+fn full() -> Value {
+    json!({
+        "purpose": "tokenize",
+        "conversationId": "sipariş-42",
+        "returnUrl": "https://shop.example/pay/done",
+        "cancelUrl": "https://shop.example/cart",
+        "callbackUrl": "https://shop.example/hooks/vezne",
+        "handoff": "redirect",
+        "locale": "tr",
+        "expiresIn": 900,
+        "metadata": { "cart": "c-1042" },
+    })
+}
+
+async fn api() -> Api {
+    Api::new("https://shop.example/", &ALL_SECRETS).await
+}
+
+fn create(body: &Value) -> TestRequest {
+    TestRequest::post().uri(LIST).set_json(body)
+}
+
+fn read(id: &SessionId) -> TestRequest {
+    TestRequest::get().uri(&READ.replace("{id}", id.as_str()))
+}
+
+fn cancel(id: &SessionId) -> TestRequest {
+    TestRequest::post().uri(&CANCEL.replace("{id}", id.as_str()))
+}
+
+/// Holds an answer against what is documented for its call: status, headers,
+/// content type and body.
+fn check(document: &Document, method: &str, path: &str, answer: &Answer) {
+    let place = format!("{method} {path} {}", answer.status);
+    let responses = document.at(&format!("/paths/{}/{method}/responses", path.replace('/', "~1")));
+    let response = document.resolve(responses.get(answer.status.to_string()).unwrap_or_else(|| panic!("{place}")));
+    for (name, header) in response["headers"].as_object().unwrap() {
+        let header = document.resolve(header);
+        let value = answer.headers.get(name).unwrap_or_else(|| panic!("{place} has no {name}")).to_str().unwrap();
+        let number = header["schema"]["type"] == "integer";
+        let value = if number { json!(value.parse::<i64>().unwrap()) } else { json!(value) };
+        document.check(&header["schema"], &value, &format!("{place} {name}"));
+    }
+    // And the other way: these headers are never sent where they are not documented.
+    for name in ["Location", "Retry-After", "WWW-Authenticate"] {
+        assert_eq!(answer.headers.contains_key(name), response["headers"].get(name).is_some(), "{place} {name}");
+    }
+    let kind = answer.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap();
+    let content = response["content"].get(kind).unwrap_or_else(|| panic!("{place} is {kind}"));
+    document.check(&content["schema"], &answer.body, &place);
+}
+
+fn slug(answer: &Answer) -> String {
+    answer.body["type"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned()
+}
+
+#[actix_web::test]
+async fn the_description_is_served_to_everybody() {
+    let answer = api().await.send(TestRequest::get().uri("/openapi.json")).await;
+    assert_eq!((answer.status, answer.body), (200, Document::load().0));
+    assert_eq!(answer.headers.get(CONTENT_TYPE), Some(&HeaderValue::from_static("application/json")));
+}
+
+#[actix_web::test]
+async fn sessions_in_every_state_are_as_described() {
+    let (api, document) = (api().await, Document::load());
+    let created = api.call(create(&full())).await;
+    check(&document, "post", LIST, &created);
+    let ended = [api.session(&full(), LIFE).await, api.session(&full(), LIFE).await, api.session(&full(), LIFE).await];
+    let [completed, failed, canceled] = &ended;
+    api.complete(completed).await;
+    api.refuse_until_failed(failed).await;
+    let canceled_answer = api.call(cancel(canceled)).await;
+    check(&document, "post", CANCEL, &canceled_answer);
+    let expired = api.session(&full(), Duration::ZERO).await;
+    let claimed = api.session(&full(), LIFE).await;
+    let claim = api.claim(&claimed).await;
+    let requested = api.call(cancel(&claimed)).await;
+    check(&document, "post", CANCEL, &requested);
+    assert_eq!((canceled_answer.status, requested.status, claim.id()), (200, 202, &claimed));
+
+    let mut answers = vec![created, requested];
+    for (id, status) in
+        ended.iter().zip(["completed", "failed", "canceled"]).chain([(&expired, "expired"), (&claimed, "claimed")])
+    {
+        let answer = api.call(read(id)).await;
+        check(&document, "get", READ, &answer);
+        assert_eq!(answer.body["status"], status);
+        answers.push(answer);
+    }
+    for pointer in document.pointers(document.schema("CreatedSession")) {
+        assert!(answers.iter().any(|answer| answer.body.pointer(&pointer).is_some()), "no answer has {pointer}");
+    }
+}
+
+#[actix_web::test]
+async fn lists_are_as_described() {
+    let (api, document) = (api().await, Document::load());
+    for _ in 0..3 {
+        api.session(&full(), LIFE).await;
+    }
+    let first = api.call(TestRequest::get().uri("/v1/sessions?limit=2")).await;
+    let cursor = first.body["nextCursor"].as_str().unwrap();
+    let uri = format!("/v1/sessions?limit=2&cursor={cursor}&status=open&conversationId=sipari%C5%9F-42");
+    let last = api.call(TestRequest::get().uri(&uri)).await;
+    for (page, length) in [(&first, 2), (&last, 1)] {
+        check(&document, "get", LIST, page);
+        assert_eq!(page.body["data"].as_array().unwrap().len(), length);
+    }
+    assert_eq!(last.body["nextCursor"], Value::Null);
+    // The documented default and bounds.
+    let limit = &document.at("/paths/~1v1~1sessions/get/parameters/0/schema");
+    for (limit, status) in [(&limit["minimum"], 200), (&limit["maximum"], 200), (&json!(0), 400), (&json!(101), 400)] {
+        assert_eq!(api.call(TestRequest::get().uri(&format!("/v1/sessions?limit={limit}"))).await.status, status);
+    }
+}
+
+#[actix_web::test]
+async fn every_described_problem_is_answered_as_described() {
+    let (api, document) = (api().await, Document::load());
+    let completed = api.session(&full(), LIFE).await;
+    api.complete(&completed).await;
+    let peer = "192.0.2.1:1".parse().unwrap();
+    let live = ("Authorization", format!("Bearer {}", api.live_key.expose()));
+    let large = json!({ "metadata": { "k": "x".repeat(17 * 1024) } });
+    let text = TestRequest::post().uri(LIST).set_payload("{}");
+    let mut answers = vec![
+        ("post", LIST, api.call(create(&json!({}))).await),
+        ("post", LIST, api.call(create(&large)).await),
+        ("post", LIST, api.call(text).await),
+        (
+            "post",
+            LIST,
+            api.call(create(&json!({ "purpose": "tokenize", "conversationId": "", "returnUrl": "" }))).await,
+        ),
+        ("get", LIST, api.call(TestRequest::get().uri("/v1/sessions?limit=0")).await),
+        ("get", LIST, api.send(TestRequest::get().uri(LIST).peer_addr(peer)).await),
+        ("get", LIST, api.send(TestRequest::get().uri(LIST).peer_addr(peer)).await),
+        ("get", LIST, api.send(TestRequest::get().uri(LIST).insert_header(live)).await),
+        ("get", READ, api.call(read(&SessionId::generate())).await),
+        ("post", CANCEL, api.call(cancel(&SessionId::generate())).await),
+        ("post", CANCEL, api.call(cancel(&completed)).await),
+    ];
+    let without_provider = Api::new("https://shop.example/", &[SecretKind::Result]).await;
+    answers.push(("post", LIST, without_provider.call(create(&full())).await));
+    let without_secrets = Api::new("https://shop.example/", &[]).await;
+    let session = without_secrets.session(&full(), LIFE).await;
+    answers.push(("get", READ, without_secrets.call(read(&session)).await));
+    let store = rusqlite::Connection::open(without_secrets.folder.join("vezne.db")).unwrap();
+    store.execute_batch("ALTER TABLE sessions RENAME TO gone").unwrap();
+    answers.push(("get", READ, without_secrets.call(read(&session)).await));
+    let mut disabled = api.merchant.clone();
+    disabled.disabled_at = Some(jiff::Timestamp::now());
+    api.window.store.update_merchant(disabled).await.unwrap();
+    answers.push(("get", LIST, api.call(TestRequest::get().uri(LIST)).await));
+
+    let mut seen = BTreeSet::new();
+    for (method, path, answer) in &answers {
+        check(&document, method, path, answer);
+        seen.insert(slug(answer));
+    }
+    // A method that is not described has no description of its answer but the schema.
+    let refused = api.call(TestRequest::put().uri(LIST)).await;
+    document.check(document.schema("Problem"), &refused.body, "put");
+    seen.insert(slug(&refused));
+    assert_eq!(seen, KINDS.iter().map(|kind| kind.slug.to_owned()).collect());
+}
