@@ -49,7 +49,7 @@ pub struct ReloadingCertificate {
     certificate: PathBuf,
     private_key: PathBuf,
     current: ArcSwap<CertifiedKey>,
-    seen: Mutex<[FileState; 2]>,
+    seen: Mutex<Seen>,
 }
 
 impl ReloadingCertificate {
@@ -59,7 +59,7 @@ impl ReloadingCertificate {
     /// [`CertificateError`], which names the file.
     pub fn load(certificate: &Path, private_key: &Path) -> Result<Arc<Self>, CertificateError> {
         // The state comes first: a file that changes while it is read is read again.
-        let seen = [FileState::of(certificate), FileState::of(private_key)];
+        let seen = Seen { files: [FileState::of(certificate), FileState::of(private_key)], is_unread: false };
         Ok(Arc::new(Self {
             current: ArcSwap::from_pointee(read_pair(certificate, private_key)?),
             certificate: certificate.to_owned(),
@@ -68,20 +68,28 @@ impl ReloadingCertificate {
         }))
     }
 
-    /// Reads the files again if one of them changed since the last look.
-    /// Returns whether a new pair is served now.
+    /// Reads the files again if one of them changed since the last look, or
+    /// could not be read then. Returns whether a new pair is served now.
     ///
     /// # Errors
     /// [`CertificateError`] once for each change that cannot be used.
     pub fn reload_if_changed(&self) -> Result<bool, CertificateError> {
-        let now = [FileState::of(&self.certificate), FileState::of(&self.private_key)];
-        let before = std::mem::replace(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner), now);
-        if now == before {
+        let files = [FileState::of(&self.certificate), FileState::of(&self.private_key)];
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = files != seen.files;
+        if !is_new && !seen.is_unread {
             return Ok(false);
         }
-        let pair = read_pair(&self.certificate, &self.private_key)?;
-        self.current.store(Arc::new(pair));
-        Ok(true)
+        let pair = read_pair(&self.certificate, &self.private_key);
+        *seen = Seen { files, is_unread: matches!(pair, Err(CertificateError::Read { .. })) };
+        match pair {
+            Ok(pair) => {
+                self.current.store(Arc::new(pair));
+                Ok(true)
+            }
+            Err(CertificateError::Read { .. }) if !is_new => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Looks at the files every `period`, for ever. Failures are logged.
@@ -109,12 +117,21 @@ impl fmt::Debug for ReloadingCertificate {
     }
 }
 
-/// What tells one version of a file from the next. All zero when it is absent.
+/// The last look at the certificate and its key.
+struct Seen {
+    files: [FileState; 2],
+    /// They could not be read, for a reason that may go without a trace in them.
+    is_unread: bool,
+}
+
+/// What tells one version of a file from the next: the time of change also
+/// tells a new owner or mode. All zero when the file is absent.
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
 struct FileState {
     inode: u64,
     length: u64,
     modified: (i64, i64),
+    changed: (i64, i64),
 }
 
 impl FileState {
@@ -123,6 +140,7 @@ impl FileState {
             inode: file.ino(),
             length: file.len(),
             modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
         };
         std::fs::metadata(path).map(state).unwrap_or_default()
     }

@@ -7,7 +7,10 @@
 //! and `actix_http` directly.
 
 mod certificate;
+mod handshakes;
+mod lifetime;
 mod listener;
+mod open_files;
 mod parent;
 mod run;
 mod serve;

@@ -1,5 +1,8 @@
 //! Puts an application behind listening sockets: TLS or plain, HTTP/1.1 only.
 
+use super::handshakes::Handshakes;
+use super::lifetime::{Exchange, Lifetime, Watched};
+use super::open_files;
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, Request, Response};
 use actix_rt::net::TcpStream;
@@ -7,8 +10,8 @@ use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
 use actix_service::{
     IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt as _, apply_fn_factory, fn_service, map_config,
 };
-use actix_tls::accept::TlsError;
-use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
+use actix_tls::accept::rustls_0_23::{Acceptor, AcceptorService, TlsStream};
+use actix_tls::accept::{TlsError, max_concurrent_tls_connect};
 use actix_web::body::MessageBody;
 use actix_web::dev::AppConfig;
 use rustls::ServerConfig;
@@ -16,6 +19,7 @@ use std::fmt::Debug;
 use std::future::ready;
 use std::io::{Error, ErrorKind, Result};
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -25,16 +29,29 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub struct Options {
     /// Threads that serve requests; 0 means one per core.
     pub workers: usize,
-    /// Connections per worker; further ones wait in the kernel's backlog.
+    /// Connections per worker, fewer where the limit of open files is lower;
+    /// further ones wait in the kernel's backlog.
     pub max_connections: usize,
+    /// TLS handshakes under way per worker and client (an IPv4 address or an
+    /// IPv6 /64); further connections of that client are closed at once.
+    pub handshakes_per_client: usize,
     /// How long an idle connection is kept for another request.
     pub keep_alive: Duration,
     /// For a whole request head.
     pub head_timeout: Duration,
+    /// For a whole request from its first byte to the last of its answer.
+    /// Longer than a provider call (at most 60 s) and its form take.
+    pub request_timeout: Duration,
+    /// For a peer to take all that is written, once it takes no more.
+    pub write_timeout: Duration,
     /// For a TLS handshake.
     pub handshake_timeout: Duration,
     /// For a peer to close its side after ours.
     pub disconnect_timeout: Duration,
+    /// From the end of an answer with `Connection: close` to the end of the
+    /// connection, whatever the peer does; also added to `head_timeout` and
+    /// `keep_alive` for an orderly end. Longer than `disconnect_timeout`.
+    pub close_timeout: Duration,
     /// For requests in flight when the server is told to stop; whole seconds.
     pub shutdown_timeout: Duration,
     /// Called on the worker's thread when a connection has ended and its
@@ -47,10 +64,14 @@ impl Default for Options {
         Self {
             workers: 0,
             max_connections: 10_000,
+            handshakes_per_client: 128,
             keep_alive: Duration::from_mins(3),
             head_timeout: Duration::from_secs(5),
-            handshake_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_mins(2),
+            write_timeout: Duration::from_secs(30),
+            handshake_timeout: Duration::from_secs(3),
             disconnect_timeout: Duration::from_secs(1),
+            close_timeout: Duration::from_secs(2),
             shutdown_timeout: Duration::from_secs(30),
             on_close: None,
         }
@@ -61,7 +82,8 @@ impl Default for Options {
 /// given. The factory runs once per worker and listener.
 ///
 /// Await the returned server to run it. It installs no signal handlers: stop it
-/// by `server.handle().stop(true)`, which drains.
+/// by `server.handle().stop(true)`, which drains. The process's soft limit of
+/// open files is raised to the hard one.
 ///
 /// # Errors
 /// A listener that cannot be used, or none given.
@@ -91,7 +113,10 @@ where
         acceptor.set_handshake_timeout(options.handshake_timeout);
         acceptor
     });
-    let mut builder = server_builder(options);
+    let max_connections = open_files::connections_per_worker(options.max_connections, options.workers);
+    // The default, 256, lets a few hundred silent peers keep everybody else out.
+    max_concurrent_tls_connect(max_connections);
+    let mut builder = server_builder(options, max_connections);
     for listener in listeners {
         let site = Site {
             address: listener.local_addr()?,
@@ -102,7 +127,10 @@ where
         let factory = factory.clone();
         builder = match acceptor.clone() {
             Some(acceptor) => {
-                builder.listen(name, listener, move || over_tls(acceptor.clone(), site.clone().http1(factory())))?
+                let per_client = options.handshakes_per_client;
+                builder.listen(name, listener, move || {
+                    over_tls(acceptor.clone(), Handshakes::new(per_client), site.clone().http1(factory()))
+                })?
             }
             None => builder.listen(name, listener, move || over_tcp(site.clone().http1(factory())))?,
         };
@@ -110,10 +138,10 @@ where
     Ok(builder.run())
 }
 
-fn server_builder(options: &Options) -> ServerBuilder {
+fn server_builder(options: &Options, max_connections: usize) -> ServerBuilder {
     let builder = Server::build()
         .disable_signals()
-        .max_concurrent_connections(options.max_connections)
+        .max_concurrent_connections(max_connections)
         .shutdown_timeout(options.shutdown_timeout.as_secs());
     match options.workers {
         0 => builder,
@@ -123,10 +151,21 @@ fn server_builder(options: &Options) -> ServerBuilder {
 
 fn over_tls(
     acceptor: Acceptor,
+    handshakes: Handshakes,
     http1: impl ConnectionService<TlsStream<TcpStream>>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = TlsError<Error, DispatchError>, InitError = ()>
 {
-    acceptor
+    let handshake = move |stream: TcpStream, acceptor: &AcceptorService| {
+        let place = stream.peer_addr().ok().and_then(|peer| handshakes.enter(peer.ip()));
+        let handshake = place.map(|place| (place, acceptor.call(stream)));
+        async move {
+            match handshake {
+                Some((_place, handshake)) => handshake.await,
+                None => Err(TlsError::Tls(ErrorKind::ConnectionRefused.into())),
+            }
+        }
+    };
+    apply_fn_factory::<_, _, _, _, _, TcpStream, _, _>(acceptor, handshake)
         .map_err(TlsError::into_service_error)
         .map(|stream: TlsStream<TcpStream>| {
             let peer = stream.get_ref().0.peer_addr().ok();
@@ -186,6 +225,23 @@ impl Site {
             map_config(application.into_factory().map_err(|error| error.into().error_response()), move |()| {
                 AppConfig::__priv_test_new(secure, address.to_string(), address)
             });
+        let application = apply_fn_factory(application, |request: Request, application| {
+            let exchange = Exchange::begin(&request);
+            let answer = application.call(request);
+            async move {
+                match answer.await {
+                    Ok(answer) => {
+                        let mut answer: Response<B> = answer.into();
+                        exchange.end(answer.head_mut());
+                        Ok(answer)
+                    }
+                    Err(mut error) => {
+                        exchange.end(error.head_mut());
+                        Err(error)
+                    }
+                }
+            }
+        });
         let http1 = HttpService::build()
             .graceful_shutdown_signal(move || {
                 let drain = drain.clone();
@@ -196,13 +252,15 @@ impl Site {
             .client_disconnect_timeout(options.disconnect_timeout)
             .tcp_nodelay(true)
             .local_addr(address)
+            .on_connect_ext(|stream: &Watched<T>, data| drop(data.insert(stream.lifetime())))
             .h1(application);
-        let on_close = options.on_close;
-        apply_fn_factory(http1, move |connection, http1| {
-            let run = http1.call(connection);
+        apply_fn_factory(http1, move |(stream, peer), http1| {
+            let lifetime = Lifetime::new(&options);
+            let run = http1.call((Watched::new(stream, Rc::clone(&lifetime)), peer));
+            let after = OnClose(options.on_close);
             async move {
-                let _after = OnClose(on_close);
-                run.await
+                let _after = after;
+                lifetime.bound(run).await
             }
         })
     }

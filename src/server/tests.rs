@@ -1,5 +1,7 @@
 //! The listener as a client sees it: real sockets, a blocking TLS client.
 
+mod connections;
+
 use super::{Options, ReloadingCertificate, bind, serve, tls_config};
 use actix_server::ServerHandle;
 use actix_web::{App, HttpRequest, web};
@@ -56,7 +58,13 @@ impl Running {
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_rt::System::new().block_on(async {
-                let app = || App::new().route("/peer", web::get().to(peer));
+                let app = || {
+                    App::new()
+                        .route("/peer", web::get().to(peer))
+                        .route("/slow", web::get().to(connections::slow))
+                        .route("/long", web::get().to(connections::long))
+                        .route("/body", web::post().to(connections::body))
+                };
                 let server = serve("test", listeners, tls, &options, app)?;
                 sender.send(server.handle()).unwrap();
                 server.await
@@ -157,6 +165,43 @@ fn a_changed_certificate_is_served_and_a_broken_one_is_not() {
     assert!(certificate.reload_if_changed().is_err(), "another certificate's key");
     connect(server.address, &second, &[]).unwrap();
     server.stop();
+}
+
+#[test]
+fn a_certificate_that_kept_its_size_and_time_is_seen() {
+    let files = Files::new();
+    files.renew();
+    let certificate = files.load();
+    let key = files.0.join("key.pem");
+    let (right, modified) = (std::fs::read(&key).unwrap(), std::fs::metadata(&key).unwrap().modified().unwrap());
+    // The same file with other content, as after a change of its owner or mode.
+    let rewrite = |content: &[u8]| {
+        let mut file = std::fs::OpenOptions::new().write(true).open(&key).unwrap();
+        file.write_all(content).unwrap();
+        file.set_modified(modified).unwrap();
+    };
+    rewrite(&vec![b' '; right.len()]);
+    assert!(certificate.reload_if_changed().is_err());
+    rewrite(&right);
+    assert!(certificate.reload_if_changed().unwrap());
+}
+
+#[test]
+fn a_key_that_cannot_be_read_is_tried_again_and_reported_once() {
+    let files = Files::new();
+    files.renew();
+    let certificate = files.load();
+    let key = files.0.join("key.pem");
+    let right = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    std::fs::create_dir(&key).unwrap();
+    assert!(certificate.reload_if_changed().is_err());
+    for _ in 0..3 {
+        assert!(!certificate.reload_if_changed().unwrap());
+    }
+    std::fs::remove_dir(&key).unwrap();
+    std::fs::write(&key, right).unwrap();
+    assert!(certificate.reload_if_changed().unwrap());
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod harness;
 mod adversity;
 mod bad_input;
 mod callbacks;
+mod connections;
 mod headers;
 mod journey;
 mod keys;
