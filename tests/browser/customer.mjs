@@ -1,0 +1,190 @@
+// A customer with a browser: buys in the shop, types a card, reads what it says.
+// While they look around, everything that must never happen is noted.
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { eventually } from './demo.mjs';
+import { shopTexts, texts } from './texts.mjs';
+
+const SCREENSHOTS = fileURLToPath(new URL('./screenshots/', import.meta.url));
+mkdirSync(SCREENSHOTS, { recursive: true });
+
+export const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+export const desktop = { viewport: { width: 1280, height: 900 } };
+
+const FIELDS = ['cardNumber', 'expiry', 'cvv'];
+
+export class Customer {
+  #demo;
+  #context;
+  #complaints = [];
+  requests = [];
+
+  static async arrive(browser, demo, { language = 'en', scripts = true, device = desktop, ...options } = {}) {
+    const customer = new Customer();
+    customer.#demo = demo;
+    customer.language = language;
+    customer.texts = texts[language];
+    customer.shopTexts = shopTexts[language];
+    const locale = { tr: 'tr-TR', en: 'en-US' }[language];
+    customer.#context = await browser.newContext({ ...device, locale, javaScriptEnabled: scripts, ...options });
+    customer.#watch();
+    customer.page = await customer.#context.newPage();
+    return customer;
+  }
+
+  #watch() {
+    const ours = [this.#demo.url, this.#demo.shopUrl].map((url) => new URL(url).origin);
+    this.#context.on('request', (request) => {
+      const { origin, protocol } = new URL(request.url());
+      this.requests.push(request);
+      if (protocol !== 'data:' && !ours.includes(origin)) this.#complaints.push(`request to ${request.url()}`);
+    });
+    this.#context.on('console', (message) => {
+      // The browser's own line about an answer such as 422 is no error of the page.
+      const aboutStatus = /^Failed to load resource: the server responded with a status of/.test(message.text());
+      if (message.type() === 'error' && !aboutStatus) this.#complaints.push(`console: ${message.text()}`);
+    });
+    this.#context.on('weberror', (error) => this.#complaints.push(`script: ${error.error()}`));
+  }
+
+  // In another tab of the same browser.
+  async anotherTab() {
+    const other = Object.assign(new Customer(), this);
+    other.#demo = this.#demo;
+    other.#context = this.#context;
+    other.#complaints = this.#complaints;
+    other.page = await this.#context.newPage();
+    return other;
+  }
+
+  // Must be called last; every suite does it after each test.
+  async leave() {
+    await this.#context.close();
+    assert.deepEqual(this.#complaints, [], 'nothing refused by the policy, no error, no third party');
+  }
+
+  // A complaint that the test itself caused.
+  forgive(pattern) {
+    const caused = this.#complaints.findIndex((complaint) => pattern.test(complaint));
+    assert.notEqual(caused, -1, `nobody complained of ${pattern}: ${this.#complaints}`);
+    this.#complaints.splice(caused, 1);
+  }
+
+  cookies() {
+    return this.#context.cookies();
+  }
+
+  // Runs before any script of any page; the page's policy does not see it.
+  bring(script) {
+    return this.#context.addInitScript({ content: script });
+  }
+
+  // In the shop
+
+  async visitShop() {
+    await this.page.goto(`${this.#demo.shopUrl}/?lang=${this.language}`);
+  }
+
+  // From the product to the card page; the order is known from then on.
+  async buy() {
+    await this.visitShop();
+    await this.page.getByRole('button', { name: this.shopTexts.pay }).click();
+    await this.seesForm();
+    this.order = await this.#demo.newestSession();
+  }
+
+  // A session that a merchant made without the shop.
+  async open(session) {
+    this.order = session;
+    await this.page.goto(session.url);
+  }
+
+  async seesForm() {
+    await this.field('cardNumber').waitFor();
+  }
+
+  async seesReceipt() {
+    await this.page.getByRole('heading', { name: this.shopTexts.thanks }).waitFor();
+  }
+
+  async seesHeading(name) {
+    await this.page.getByRole('heading', { name }).waitFor();
+  }
+
+  // What the receipt says besides.
+  receiptToken() {
+    return this.page.locator('#token').textContent();
+  }
+
+  // On the card page
+
+  field(name) {
+    return this.page.getByLabel(this.texts.fields[name].label, { exact: true });
+  }
+
+  // As a person does: field by field, key by key.
+  async typeCard(card) {
+    for (const [name, text] of [['cardNumber', card.number], ['expiry', card.expiry], ['cvv', card.cvv]]) {
+      await this.field(name).fill('');
+      await this.field(name).pressSequentially(text);
+    }
+  }
+
+  // The same where there may be no form at all: then nothing is in it.
+  async typedIfThere() {
+    return (await this.field('cardNumber').count()) === 0 ? empty : this.typed();
+  }
+
+  get submitButton() {
+    return this.page.locator('#card button');
+  }
+
+  submit() {
+    return this.submitButton.click();
+  }
+
+  async pay(card) {
+    await this.typeCard(card);
+    await this.submit();
+  }
+
+  cancel() {
+    return this.page.getByRole('button', { name: this.texts.form.cancel }).click();
+  }
+
+  // The box that says what went wrong, once it says this.
+  async seesAlert(title) {
+    const alert = this.page.getByRole('alert');
+    await alert.getByRole('heading', { name: title }).waitFor();
+    return alert.innerText();
+  }
+
+  errorAt(name) {
+    return this.page.locator(`#${name}-error`).textContent();
+  }
+
+  // What is in the fields now.
+  async typed() {
+    return Object.fromEntries(await Promise.all(FIELDS.map(async (name) => [name, await this.field(name).inputValue()])));
+  }
+
+  focused() {
+    return this.page.evaluate(() => document.activeElement.id);
+  }
+
+  // Requests that carried a card.
+  submits() {
+    return this.requests.filter((request) => request.method() === 'POST' && /\/c\/[^/]+$/.test(request.url()));
+  }
+
+  async seesFocusAt(id) {
+    await eventually(() => this.focused(), (focused) => focused === id);
+  }
+
+  async picture(name) {
+    await this.page.screenshot({ path: `${SCREENSHOTS}${name}.png`, fullPage: true });
+  }
+}
+
+export const empty = { cardNumber: '', expiry: '', cvv: '' };
