@@ -91,7 +91,7 @@ export class Customer {
     await this.visitShop();
     await this.page.getByRole('button', { name: this.shopTexts.pay }).click();
     await this.seesForm();
-    this.order = await this.#demo.newestSession();
+    this.order = { ...await this.#demo.newestSession(), url: this.page.url() };
   }
 
   // A session that a merchant made without the shop.
@@ -153,6 +153,26 @@ export class Customer {
     return this.page.getByRole('button', { name: this.texts.form.cancel }).click();
   }
 
+  // One step of editing, as typing.data.mjs writes it.
+  async edit(name, step) {
+    const { keyboard } = this.page;
+    const field = this.field(name);
+    if (!await field.evaluate((input) => input === document.activeElement)) await field.focus();
+    if (typeof step === 'string') await keyboard.type(step);
+    else if (step.all) await keyboard.press('Control+a');
+    else if (step.press) await keyboard.press(step.press);
+    else if (step.caret !== undefined) await field.evaluate((input, place) => input.setSelectionRange(place, place), step.caret);
+    else {
+      await this.page.evaluate((text) => navigator.clipboard.writeText(text), step.paste);
+      await keyboard.press('Control+v');
+    }
+  }
+
+  // A field's text with | at the caret.
+  withCaret(name) {
+    return this.field(name).evaluate(({ value, selectionStart: at }) => `${value.slice(0, at)}|${value.slice(at)}`);
+  }
+
   // The box that says what went wrong, once it says this.
   async seesAlert(title) {
     const alert = this.page.getByRole('alert');
@@ -180,6 +200,17 @@ export class Customer {
 
   async seesFocusAt(id) {
     await eventually(() => this.focused(), (focused) => focused === id);
+  }
+
+  // Until the browser stays where it is: no page is under way.
+  async settles() {
+    let before;
+    await eventually(async () => {
+      const now = await this.page.evaluate(() => `${location.href} ${document.readyState}`).catch(() => 'under way');
+      const same = now === before && now.endsWith(' complete') && !/\/c\/[^/]+\/done/.test(now);
+      before = now;
+      return same;
+    }, (same) => same);
   }
 
   async picture(name) {

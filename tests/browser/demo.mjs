@@ -60,6 +60,10 @@ export class Demo {
     return this.#api('GET', `/v1/sessions/${id}`);
   }
 
+  cancelSession(id) {
+    return this.#api('POST', `/v1/sessions/${id}/cancel`);
+  }
+
   async newestSession() {
     const { data: [session] } = await this.#api('GET', '/v1/sessions?limit=1');
     return session;
