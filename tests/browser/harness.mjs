@@ -1,7 +1,9 @@
 // A suite: one demo and one browser for all tests of a file; customers come and
 // go, and none may leave with a complaint.
+import assert from 'node:assert/strict';
 import { after, afterEach, before, describe } from 'node:test';
 import { launch } from './browser.mjs';
+import * as cards from './cards.mjs';
 import { Customer } from './customer.mjs';
 import { Demo } from './demo.mjs';
 
@@ -36,7 +38,8 @@ class Town {
 
   async close() {
     await this.browser?.close();
-    return this.demo?.stop();
+    const log = await this.demo?.stop();
+    for (const { number } of Object.values(cards)) assert.ok(!log.includes(number), 'no card number in the log');
   }
 }
 

@@ -156,8 +156,7 @@ suite('mistakes and refusals, scripts on', (town) => {
     await customer.seesHeading(customer.shopTexts.canceled);
     assert.equal((await received(customer)).status, 'canceled');
     assert.deepEqual(await calls(customer), []);
-    await customer.page.goBack();
-    await eventually(() => customer.page.locator('body').innerText(), (text) => text !== '');
+    await customer.back();
     assert.deepEqual(await customer.typedIfThere(), empty);
   });
 });

@@ -18,7 +18,7 @@ suite('back, reload and other tabs', (town) => {
     await page.fill('#it', visa.number);
     await page.click('a');
     await page.waitForURL('**/next');
-    await page.goBack();
+    await page.goBack({ waitUntil: 'commit' });
     assert.equal(await page.inputValue('#it'), visa.number);
     await page.close();
     server.closeAllConnections();
@@ -34,10 +34,10 @@ suite('back, reload and other tabs', (town) => {
       await customer.pay(visa);
       await customer.seesReceipt();
       for (let steps = 0; steps < 4; steps += 1) {
-        await customer.page.evaluate(() => history.back());
-        await customer.settles();
+        await customer.back();
         assert.deepEqual(await customer.typedIfThere(), empty, `${steps + 1} steps back, at ${customer.page.url()}`);
-        assert.ok(!(await customer.page.content()).replace(/\s/g, '').includes(visa.number));
+        const onPage = customer.page.url().startsWith(town.demo.url) ? await customer.page.content() : '';
+        assert.ok(!onPage.replace(/\s/g, '').includes(visa.number));
       }
       assert.deepEqual(await calls(customer), ['succeed']);
     });
@@ -101,7 +101,7 @@ suite('back, reload and other tabs', (town) => {
     await customer.buy();
     await customer.typeCard(visa);
     await customer.visitShop();
-    await customer.page.goBack();
+    await customer.back();
     await customer.seesForm();
     await eventually(() => customer.typed(), (typed) => Object.values(typed).every((text) => text === ''));
   });

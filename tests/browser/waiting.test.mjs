@@ -61,8 +61,7 @@ suite('waiting, and too late', (town) => {
     await customer.typeCard(visa);
     await customer.page.getByText(/This page closes in 0:0\d/).waitFor();
     await customer.seesHeading(customer.texts.notice.expired.title);
-    await customer.page.evaluate(() => history.back());
-    await customer.settles();
+    await customer.back();
     assert.deepEqual(await customer.typedIfThere(), empty);
   });
 
