@@ -215,6 +215,13 @@ export class Customer {
   async fitsSideways(state) {
     const [needed, there] = await this.page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
     assert.ok(needed <= there, `${state}: ${needed} pixels on ${there}`);
+    const sticksOut = await this.page.evaluate(() => {
+      const card = document.querySelector('.card').getBoundingClientRect();
+      return [...document.querySelectorAll('.card :is(input:not([type=hidden]), button, a, p, label)')]
+        .filter((inner) => inner.getBoundingClientRect().right > card.right)
+        .map((inner) => inner.outerHTML);
+    });
+    assert.deepEqual(sticksOut, [], state);
   }
 
   // One step back; a page from the back/forward cache is not loaded again.
