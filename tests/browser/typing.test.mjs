@@ -1,7 +1,7 @@
 // What the fields make of typing, from the tables in typing.data.mjs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { suite } from './harness.mjs';
+import { eventually, suite } from './harness.mjs';
 import { brands, posted, settling, typing } from './typing.data.mjs';
 
 suite('typing', (town) => {
@@ -55,7 +55,7 @@ suite('typing', (town) => {
       await customer.page.route('**/c/*', (route) => route.fulfill({ json: { outcome: 'invalid', errors: [] } }));
       await customer.typeCard(typed);
       await customer.submit();
-      const request = customer.submits()[0];
+      const [request] = await eventually(() => customer.submits(), (submits) => submits.length === 1);
       const form = await new Response(request.postDataBuffer(), { headers: { 'Content-Type': await request.headerValue('content-type') } }).formData();
       const { formToken, ...card } = Object.fromEntries(form);
       assert.deepEqual(card, sent);
