@@ -85,8 +85,8 @@ pub(super) async fn returned(
     }
     match fetch_result(&shop, &result).await {
         Ok(outcome) => {
-            shop.orders().returned(&result.conversation_id, outcome.clone());
-            pages::receipt(&result.conversation_id, &outcome, lang)
+            let called_back = shop.orders().returned(&result.conversation_id, outcome.clone());
+            pages::receipt(&result.conversation_id, &outcome, called_back, lang)
         }
         Err(error) => {
             tracing::warn!(%error, "the window did not tell the token");

@@ -66,11 +66,12 @@ impl Orders {
         self.by_conversation.get(conversation_id)
     }
 
-    /// Notes what the customer came back with.
-    pub fn returned(&mut self, conversation_id: &str, outcome: Outcome) {
-        if let Some(order) = self.by_conversation.get_mut(conversation_id) {
-            order.result = Some(outcome);
-        }
+    /// Notes what the customer came back with, and tells whether the callback
+    /// was there already.
+    pub fn returned(&mut self, conversation_id: &str, outcome: Outcome) -> bool {
+        let Some(order) = self.by_conversation.get_mut(conversation_id) else { return false };
+        order.result = Some(outcome);
+        order.callback.is_some()
     }
 
     /// Notes a callback once, however often it is delivered.

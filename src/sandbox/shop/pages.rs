@@ -27,6 +27,7 @@ struct ReceiptPage<'a> {
     texts: &'a Texts,
     conversation_id: &'a str,
     outcome: &'a Outcome,
+    called_back: bool,
 }
 
 #[derive(Template)]
@@ -75,9 +76,11 @@ pub(super) async fn product(shop: web::Data<Shop>, choice: web::Query<Choice>, r
     html(StatusCode::OK, &policy, &page)
 }
 
-/// The customer's receipt, which asks for the callback until it has come.
-pub(super) fn receipt(conversation_id: &str, outcome: &Outcome, language: Language) -> HttpResponse {
-    html(StatusCode::OK, POLICY, &ReceiptPage { language, texts: language.texts(), conversation_id, outcome })
+/// The customer's receipt. Until the callback has come, its script asks for it;
+/// without scripts the page itself comes back.
+pub(super) fn receipt(conversation_id: &str, outcome: &Outcome, called_back: bool, language: Language) -> HttpResponse {
+    let page = ReceiptPage { language, texts: language.texts(), conversation_id, outcome, called_back };
+    html(StatusCode::OK, POLICY, &page)
 }
 
 /// A page with a message and the way back.

@@ -72,10 +72,10 @@ pub(super) struct Texts {
 }
 
 const TURKISH: Texts = Texts {
-    shop: "Kavrulmuş",
+    shop: "Demo Kahve",
     demo: "Gösterim mağazası: gerçek para ve gerçek kart yoktur.",
     product: "Bakır kahve seti",
-    description: "Elde dövülmüş iki kişilik bakır cezve ve fincan. 250 g taze çekilmiş Türk kahvesiyle birlikte gelir.",
+    description: "Elde dövülmüş iki kişilik bakır cezve ve fincan. 250\u{a0}g taze çekilmiş Türk kahvesiyle birlikte gelir.",
     price: "249,90 ₺",
     pay: "Kartla öde",
     test_cards: "Deneme kartları",
@@ -101,10 +101,10 @@ const TURKISH: Texts = Texts {
 };
 
 const ENGLISH: Texts = Texts {
-    shop: "Kavrulmuş",
+    shop: "Demo Kahve",
     demo: "A demonstration: no real money, no real cards.",
     product: "Copper coffee set",
-    description: "A hand-hammered copper pot and cups for two, with 250 g of freshly ground Turkish coffee.",
+    description: "A hand-hammered copper pot and cups for two, with 250\u{a0}g of freshly ground Turkish coffee.",
     price: "₺249.90",
     pay: "Pay by card",
     test_cards: "Test cards",

@@ -1,0 +1,71 @@
+// What the page asks for, keeps and gives away: as little as can be.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { suite, visa, withoutFunds } from './harness.mjs';
+
+suite('privacy', (town) => {
+  test('the page is one request, sets no cookie and stores nothing', async () => {
+    const customer = await town.customer();
+    const answer = await customer.page.goto((await town.demo.createSession()).url);
+    await customer.page.waitForLoadState('networkidle');
+    assert.deepEqual(customer.requests.map((request) => request.url()).filter((url) => !url.startsWith('data:')), [answer.url()]);
+    assert.equal(await answer.headerValue('set-cookie'), null);
+    assert.deepEqual(await customer.cookies(), []);
+    assert.equal(await answer.headerValue('cache-control'), 'no-store');
+    assert.match(await answer.headerValue('content-security-policy'), /^default-src 'none';.*frame-ancestors 'none'/);
+    const stored = await customer.page.evaluate(() => [localStorage.length, sessionStorage.length, history.state]);
+    assert.deepEqual(stored, [0, 0, null]);
+  });
+
+  test('the policy is enforced: a script from elsewhere does not run, and is told on', async () => {
+    const customer = await town.customer();
+    await customer.page.goto((await town.demo.createSession()).url);
+    await customer.page.evaluate(() => {
+      const script = document.createElement('script');
+      document.body.append(script);
+      try { script.textContent = 'window.ran = true'; } catch { /* trusted types */ }
+      const image = new Image();
+      image.src = 'https://elsewhere.example/?card';
+    });
+    await customer.forgiveEventually(/elsewhere\.example/);
+    assert.equal(await customer.page.evaluate(() => window.ran), undefined);
+    customer.forgive(/Content Security Policy|Trusted/, { all: true });
+  });
+
+  for (const scripts of [true, false]) {
+    test(`no document holds a card after it was sent, scripts ${scripts ? 'on' : 'off'}`, async () => {
+      const customer = await town.customer({ scripts });
+      await customer.buy();
+      const documents = [];
+      customer.page.on('response', (answer) => {
+        if (answer.request().method() === 'POST') documents.push(answer.text().catch(() => ''));
+      });
+      const wrong = { ...visa, number: '4355093000777067', expiry: '01/26' };
+      for (const card of scripts ? [withoutFunds] : [wrong, withoutFunds]) {
+        await customer.pay(card);
+        const { fieldsTitle, declinedTitle } = customer.texts.problem;
+        await customer.seesAlert(card === wrong ? fieldsTitle : declinedTitle);
+        for (const text of [await customer.page.content(), ...await Promise.all(documents)]) {
+          assert.ok(!text.replace(/[\s-]/g, '').includes(card.number));
+        }
+      }
+      assert.ok(documents.length > 0);
+      await customer.pay(visa);
+      await customer.seesReceipt();
+      for (const request of customer.requests) assert.ok(!request.url().includes(visa.number));
+      assert.ok(!(await customer.page.content()).includes(visa.number));
+    });
+  }
+
+  test('another site cannot post to the page', async () => {
+    const customer = await town.customer();
+    const session = await town.demo.createSession();
+    const elsewhere = `${town.demo.shopUrl}/elsewhere`;
+    const body = `<form method="post" action="${session.url}" enctype="multipart/form-data"><button>go</button></form>`;
+    await customer.page.route(elsewhere, (route) => route.fulfill({ contentType: 'text/html', body }));
+    await customer.page.goto(elsewhere);
+    await customer.page.getByRole('button').click();
+    await customer.seesAlert(customer.texts.problem.staleTitle);
+    assert.deepEqual(await town.demo.callsFor(session.conversationId), []);
+  });
+});
