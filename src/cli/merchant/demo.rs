@@ -8,7 +8,7 @@ use crate::id::MerchantId;
 use crate::merchant::Mode;
 use crate::sandbox::demo::{DemoError, DemoMerchant, Provision};
 
-const NAME: &str = "Kavrulmuş";
+const NAME: &str = "Demo Kahve";
 
 /// Makes the demo merchant, or gives the one of an earlier start this start's
 /// addresses.
