@@ -5,6 +5,7 @@ use crate::config::{CardTokenConfig, Config, EgressConfig};
 use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsError, client_config};
 use crate::handoff::{CallbackWorker, Results};
 use crate::hardening::limits::Limits;
+use crate::hardening::secret::fill_random;
 use crate::hardening::{MasterKey, MasterKeyError, SecretText};
 use crate::intake::FormTokens;
 use crate::page::Pages;
@@ -96,6 +97,9 @@ impl Application {
     /// # Errors
     /// [`StartupError`]; nothing is left running.
     pub fn build(config: &Config, listeners: Option<Vec<TcpListener>>) -> Result<Self, StartupError> {
+        // The library's random generator seeds itself on its first use, for a
+        // tenth of a second: now, not in the first cardholder's handshake.
+        fill_random(&mut [0]);
         let master_key = master_key(config)?;
         let store = open_store(config)?;
         let tls = ProviderTls::load(config)?;

@@ -9,11 +9,15 @@ use crate::merchant::{Merchant, Mode};
 use crate::session::{Session, SessionSecret, Status};
 use crate::store::StoreError;
 use crate::window::Window;
+use actix_web::body::{MessageBody, SizedStream};
 use actix_web::http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, ContentType, HeaderName, REFRESH,
 };
+use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
+use futures_util::stream;
 use jiff::Timestamp;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -192,6 +196,18 @@ impl Visit {
             .insert_header(ContentType::html())
             .insert_header((CONTENT_LANGUAGE, self.locale.code()))
             .insert_header((CONTENT_SECURITY_POLICY, document.csp))
-            .body(document.html)
+            .body(in_pieces(document.html))
     }
+}
+
+/// A page as a stream of slices. A connection keeps its write buffer for as
+/// long as it lives, minutes between page and form: it must not have grown to
+/// the size of a page.
+fn in_pieces(html: String) -> impl MessageBody {
+    const PIECE: usize = 8 * 1024;
+    let page = Bytes::from(html);
+    let length = page.len() as u64;
+    let ends = (0..page.len()).step_by(PIECE);
+    let pieces: Vec<_> = ends.map(|from| Ok::<_, Infallible>(page.slice(from..page.len().min(from + PIECE)))).collect();
+    SizedStream::new(length, stream::iter(pieces))
 }

@@ -142,8 +142,10 @@ pub enum Verb {
 /// # Errors
 /// [`Failure`]; nothing has changed then.
 pub fn run(verb: Verb) -> Result<(), Failure> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().build().map_err(|error| Failure::internal(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|error| Failure::internal(error.to_string()))?;
     runtime.block_on(dispatch(verb))
 }
 

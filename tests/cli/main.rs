@@ -1,0 +1,186 @@
+//! The program as an operator runs it: commands, exit codes, what is printed.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use serde_json::Value;
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+/// A secret key as a provider hands it out.
+const SECRET_KEY: &str = "zA3R20e1eNc5WPz1PJp4y99ZAOC8YPFv7gsq/vTeq/4=";
+
+/// A folder with a configuration that needs nothing else.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("vezne-cli-{}", uuid::Uuid::now_v7()));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("master.key"), "zA3R20e1eNc5WPz1PJp4y99ZAOC8YPFv7gsq/vTeq/4=\n").unwrap();
+        let config = "[server]\npublic_url = \"http://localhost:8080\"\ndanger_plain_http = true\n\
+            [store]\npath = \"vezne.db\"\n[keys]\nmaster_key_file = \"master.key\"\n\
+            [provider.card_token.test]\nurl = \"https://127.0.0.1:9/card/token\"\n";
+        fs::write(folder.join("vezne.toml"), config).unwrap();
+        Self(folder)
+    }
+
+    /// Runs a command on this configuration, with `input` on standard input.
+    fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_vezne"))
+            .args(arguments)
+            .arg("--config")
+            .arg(self.0.join("vezne.toml"))
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that does not read its input has closed it.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["--json"]].concat(), "");
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn fails(&self, arguments: &[&str], input: &str, code: i32) -> String {
+        let output = self.run(arguments, input);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+        said
+    }
+
+    fn create(&self) -> String {
+        let created = self.json(&["merchant", "create", "--name", "Kitapçı", "--allow", "https://shop.example/"]);
+        created["id"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_merchant_is_created_shown_changed_and_disabled() {
+    let place = Place::new();
+    let created = place.json(&[
+        "merchant",
+        "create",
+        "--name",
+        "Kitapçı",
+        "--allow",
+        "https://shop.example/",
+        "--allow",
+        "http://localhost:1/",
+    ]);
+    assert!(created["apiKeys"]["test"].as_str().unwrap().starts_with("vz_test_"));
+    assert!(created["apiKeys"]["live"].is_null(), "live keys need a live configuration");
+    assert!(created["signingSecret"].as_str().unwrap().starts_with("vzsig_"));
+    assert!(created["webhookSecret"].as_str().unwrap().starts_with("whsec_"));
+    let id = created["id"].as_str().unwrap();
+
+    let shown = place.json(&["merchant", "show", id]);
+    assert_eq!((&shown["name"], shown["allow"].as_array().unwrap().len()), (&"Kitapçı".into(), 2));
+    assert_eq!(shown["providers"], serde_json::json!([]));
+    for secret in ["signingSecret", "webhookSecret"] {
+        assert!(!shown.to_string().contains(created[secret].as_str().unwrap()));
+    }
+
+    let changed = place.json(&["merchant", "update", id, "--name", "Deniz", "--token-in-redirect", "true"]);
+    assert_eq!((&changed["name"], &changed["tokenInRedirect"]), (&"Deniz".into(), &true.into()));
+    assert_eq!(changed["allow"], shown["allow"], "what is not named stays");
+
+    place.json(&["merchant", "disable", id]);
+    assert!(place.json(&["merchant", "show", id])["disabledAt"].is_string());
+    place.json(&["merchant", "update", id, "--enable"]);
+    let listed = place.json(&["merchant", "list"]);
+    assert_eq!((&listed["merchants"][0]["id"], &listed["merchants"][0]["disabledAt"]), (&id.into(), &Value::Null));
+}
+
+#[test]
+fn text_for_people_holds_the_same() {
+    let place = Place::new();
+    let id = place.create();
+    for arguments in [vec!["merchant", "list"], vec!["merchant", "show", &id]] {
+        let output = place.run(&arguments, "");
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8(output.stdout).unwrap().contains(&id));
+    }
+}
+
+#[test]
+fn provider_keys_come_by_standard_input_or_file_and_are_checked_then() {
+    let place = Place::new();
+    let id = place.create();
+    let set =
+        ["merchant", "set-provider", &id, "--mode", "test", "--public-key", "cHVibGlj", "--merchant-number", "42"];
+    assert_eq!(place.run(&set, &format!("{SECRET_KEY}\n")).status.code(), Some(0));
+    assert_eq!(place.json(&["merchant", "show", &id])["providers"], serde_json::json!(["test"]));
+
+    let file = place.0.join("secret");
+    fs::write(&file, SECRET_KEY).unwrap();
+    let from_file = [&set[..], &["--secret-key-file", file.to_str().unwrap()]].concat();
+    assert_eq!(place.run(&from_file, "").status.code(), Some(0));
+
+    let said = place.fails(&set, "not base64!", 2);
+    assert!(said.contains("base64") && !said.contains("not base64!"), "{said}");
+    assert!(place.fails(&set, "", 2).contains("empty"));
+}
+
+#[test]
+fn keys_and_secrets_rotate() {
+    let place = Place::new();
+    let id = place.create();
+    let key = place.json(&["merchant", "rotate-key", &id]);
+    assert!(key["apiKey"].as_str().unwrap().starts_with("vz_test_"));
+    assert_eq!(place.json(&["merchant", "show", &id])["apiKeys"].as_array().unwrap().len(), 2);
+    place.json(&["merchant", "rotate-key", &id]);
+    assert_eq!(place.json(&["merchant", "show", &id])["apiKeys"].as_array().unwrap().len(), 2, "two live at a time");
+    assert!(place.json(&["merchant", "rotate-signing-secret", &id])["signingSecret"].is_string());
+    assert!(place.json(&["merchant", "rotate-signing-secret", &id, "--webhook"])["webhookSecret"].is_string());
+}
+
+#[test]
+fn mistakes_have_the_published_exit_codes() {
+    let place = Place::new();
+    place.fails(&["merchant", "create", "--name", "X", "--allow", "shop.example"], "", 2);
+    place.fails(&["merchant", "create", "--name", "", "--allow", "https://shop.example/"], "", 2);
+    place.fails(&["merchant", "show", "mer_x"], "", 2);
+    place.fails(&["merchant", "show", "mer_00000000000000000000000000"], "", 2);
+    fs::write(place.0.join("vezne.toml"), "locale = 7\n[server]\nworkers = -1\n").unwrap();
+    for command in [vec!["check-config"], vec!["serve"], vec!["doctor"], vec!["merchant", "list"]] {
+        let said = place.fails(&command, "", 3);
+        assert!(said.contains("locale") && said.contains("server.workers"), "every mistake at once: {said}");
+    }
+}
+
+#[test]
+fn the_doctor_notices_another_master_key_and_a_provider_that_is_away() {
+    let place = Place::new();
+    place.create();
+    let said = place.run(&["doctor"], "");
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert!(text.contains("all 2 secrets open") && text.contains("FAIL  provider of test mode"), "{text}");
+    assert_eq!(said.status.code(), Some(4));
+    fs::write(place.0.join("master.key"), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+    let text = String::from_utf8(place.run(&["doctor"], "").stdout).unwrap();
+    assert!(text.contains("FAIL  secrets") && text.contains("another master key"), "{text}");
+}
+
+#[test]
+fn a_good_configuration_is_summed_up() {
+    let place = Place::new();
+    let output = place.run(&["check-config"], "");
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("ok\n") && text.contains("danger_plain_http"), "{text}");
+}
