@@ -78,13 +78,15 @@ pub struct Problem {
     detail: Option<String>,
     errors: Vec<InvalidField>,
     retry_after_seconds: Option<u64>,
+    cause: Option<String>,
+    allow: Option<&'static str>,
 }
 
 impl Problem {
     /// A problem without particulars.
     #[must_use]
     pub fn new(kind: &'static ProblemKind) -> Self {
-        Self { kind, detail: None, errors: Vec::new(), retry_after_seconds: None }
+        Self { kind, detail: None, errors: Vec::new(), retry_after_seconds: None, cause: None, allow: None }
     }
 
     /// Adds what is particular to this occurrence. Must hold nothing secret.
@@ -100,11 +102,30 @@ impl Problem {
         Self { errors, ..Self::new(&INVALID_REQUEST) }
     }
 
-    /// Logs a failure of ours, once, and hides it.
+    /// A failure of ours: its cause goes to the log, under the request's id,
+    /// and not into the answer.
     #[must_use]
-    pub fn ours(error: &dyn fmt::Display) -> Self {
-        tracing::error!(error = %error, "request failed");
-        Self::new(&INTERNAL)
+    pub fn ours(error: impl fmt::Display) -> Self {
+        Self { cause: Some(error.to_string()), ..Self::new(&INTERNAL) }
+    }
+
+    /// An address that does not take the request's method, and those it takes
+    /// (RFC 9110 section 15.5.6).
+    #[must_use]
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        Self { allow: Some(allow), ..Self::new(&METHOD_NOT_ALLOWED) }
+    }
+
+    /// The value of `Allow`.
+    #[must_use]
+    pub fn allow(&self) -> Option<&'static str> {
+        self.allow
+    }
+
+    /// What the log is told, once, where the answer is made.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
     }
 
     /// The body of the answer (RFC 9457 section 3.1).
@@ -153,11 +174,10 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => {
-                tracing::error!(error = %error, "request failed");
-                Self { retry_after_seconds: Some(5), ..Self::new(&UNAVAILABLE) }
+                Self { retry_after_seconds: Some(5), cause: Some(error.to_string()), ..Self::new(&UNAVAILABLE) }
             }
             StoreError::Missing { .. } => Self::new(&NOT_FOUND),
-            StoreError::Corrupt { .. } => Self::ours(&error),
+            StoreError::Corrupt { .. } => Self::ours(error),
         }
     }
 }

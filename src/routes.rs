@@ -1,5 +1,6 @@
 //! The one route table and the one list of what stands before it.
 
+use crate::error::Problem;
 use crate::hardening::headers;
 use crate::id::RequestId;
 use crate::window::{Providers, Window};
@@ -8,8 +9,9 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::web::{Data, ServiceConfig, ThinData, get, post, resource, route};
-use actix_web::{App, Error, HttpMessage, HttpResponse};
+use actix_web::web::{Data, ServiceConfig, ThinData, get, head, post, resource, route};
+use actix_web::{App, Error, HttpMessage, HttpResponse, Resource};
+use std::future::ready;
 use std::time::Instant;
 use url::Host;
 
@@ -40,16 +42,22 @@ pub fn application(
 
 fn routes(config: &mut ServiceConfig) {
     config
-        .service(resource("/c/{secret}").route(get().to(page::show)).route(post().to(intake::submit)))
-        .service(resource("/c/{secret}/done").route(get().to(page::done)))
-        .service(resource("/c/{secret}/cancel").route(post().to(intake::cancel)))
-        .service(resource("/v1/sessions").route(post().to(api::create)).route(get().to(api::list)))
-        .service(resource("/v1/sessions/{id}").route(get().to(api::read)))
-        .service(resource("/v1/sessions/{id}/cancel").route(post().to(api::cancel)))
-        .service(resource("/problems/{slug}").route(get().to(api::explain)))
-        .service(resource("/livez").route(get().to(live)))
-        .service(resource("/readyz").route(get().to(ready)))
-        .service(resource("/").route(get().to(front)));
+        .service(at("/c/{secret}", "GET, POST").route(get().to(page::show)).route(post().to(intake::submit)))
+        .service(at("/c/{secret}/done", "GET").route(get().to(page::done)))
+        .service(at("/c/{secret}/cancel", "POST").route(post().to(intake::cancel)))
+        .service(at("/v1/sessions", "GET, POST").route(get().to(api::list)).route(post().to(api::create)))
+        .service(at("/v1/sessions/{id}", "GET").route(get().to(api::read)))
+        .service(at("/v1/sessions/{id}/cancel", "POST").route(post().to(api::cancel)))
+        .service(at("/problems/{slug}", "GET").route(get().to(api::explain)))
+        .service(at("/livez", "GET, HEAD").route(get().to(live)).route(head().to(live)))
+        .service(at("/readyz", "GET, HEAD").route(get().to(answers)).route(head().to(answers)))
+        .service(at("/", "GET").route(get().to(front)));
+}
+
+/// An address and the methods that it takes; others are told so.
+fn at(path: &str, methods: &'static str) -> Resource {
+    let refuse = move || ready(Err::<HttpResponse, Problem>(Problem::method_not_allowed(methods)));
+    resource(path).default_service(route().to(refuse))
 }
 
 /// Names the request, secures the answer, and logs one line: the route's
@@ -62,9 +70,9 @@ async fn observe(
     let id = RequestId::generate();
     let method = request.method().clone();
     request.extensions_mut().insert(id.clone());
-    let with_hsts = request
-        .app_data::<Data<Window>>()
-        .is_some_and(|window| window.public_url.scheme() == "https" && !is_loopback(window.public_url.host()));
+    let with_hsts = request.app_data::<Data<Window>>().is_some_and(|window| {
+        window.public_url.scheme() == "https" && !window.public_url.host().is_none_or(|host| is_loopback(&host))
+    });
     let mut response = next.call(request).await?;
     let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let status = response.status().as_u16();
@@ -77,12 +85,11 @@ async fn observe(
     Ok(response)
 }
 
-fn is_loopback(host: Option<Host<&str>>) -> bool {
+fn is_loopback(host: &Host<&str>) -> bool {
     match host {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+        Host::Domain(name) => *name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
     }
 }
 
@@ -92,7 +99,7 @@ async fn live() -> HttpResponse {
 }
 
 /// The process can serve: its store answers.
-async fn ready(window: Data<Window>) -> HttpResponse {
+async fn answers(window: Data<Window>) -> HttpResponse {
     match window.store.ping().await {
         Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ok\n"),
         Err(error) => {

@@ -37,7 +37,7 @@ const SWEEP_BATCH: u32 = 100;
 /// Pause between looks at the certificate's files.
 const CERTIFICATE_PERIOD: Duration = Duration::from_secs(5);
 /// How long an idle connection waits for its form: people look for their card.
-const KEEP_ALIVE: Duration = Duration::from_secs(180);
+const KEEP_ALIVE: Duration = Duration::from_mins(3);
 
 /// The variable that holds the master key where no file is configured.
 pub const MASTER_KEY_VARIABLE: &str = "VEZNE_MASTER_KEY";
@@ -94,11 +94,11 @@ impl Application {
     ///
     /// # Errors
     /// [`StartupError`]; nothing is left running.
-    pub fn build(config: Config, listeners: Option<Vec<TcpListener>>) -> Result<Self, StartupError> {
-        let master_key = master_key(&config)?;
-        let store = open_store(&config)?;
-        let tls = ProviderTls::load(&config)?;
-        let window = Arc::new(window(&config, &master_key, Arc::clone(&store))?);
+    pub fn build(config: &Config, listeners: Option<Vec<TcpListener>>) -> Result<Self, StartupError> {
+        let master_key = master_key(config)?;
+        let store = open_store(config)?;
+        let tls = ProviderTls::load(config)?;
+        let window = Arc::new(window(config, &master_key, Arc::clone(&store))?);
         let certificate = match (&config.server.certificate, &config.server.private_key) {
             (Some(certificate), Some(key)) if !config.server.danger_plain_http => {
                 Some(ReloadingCertificate::load(certificate, key)?)
@@ -110,8 +110,8 @@ impl Application {
             None => server::bind(&config.server.listen)?,
         };
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-        let callbacks = callback_worker(&config, &window)?;
-        let server = serve(&config, listeners, certificate.clone(), Arc::clone(&window), tls)?;
+        let callbacks = callback_worker(config, &window)?;
+        let server = serve(config, listeners, certificate.clone(), Arc::clone(&window), tls)?;
         Ok(Self { server, addresses, callbacks, certificate, window })
     }
 
@@ -165,7 +165,7 @@ pub fn open_store(config: &Config) -> Result<SharedStore, StoreError> {
 
 fn window(config: &Config, master_key: &MasterKey, store: SharedStore) -> Result<Window, StartupError> {
     let sealer = Arc::new(master_key.sealer()?);
-    let lease = |upstream: &CardTokenConfig| upstream.timeout * 2 + LEASE_MARGIN;
+    let lease = |upstream: &CardTokenConfig| upstream.timeout + LEASE_MARGIN;
     Ok(Window {
         results: Results::new(Arc::clone(&store), Arc::clone(&sealer)),
         form_tokens: FormTokens::new(master_key)?,

@@ -53,8 +53,8 @@ impl Window {
     }
 }
 
-/// How long a claim lasts: the provider's timeout, twice where one retry is
-/// allowed, and a margin for the commit.
+/// How long a claim lasts: the provider's timeout, which its one retry shares,
+/// and a margin for the commit.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Leases {
     /// Test mode.

@@ -1,12 +1,12 @@
 //! Problems as answers, and the page that each problem's `type` leads to.
 
-use crate::error::{KINDS, NOT_FOUND, Problem};
+use crate::error::{KINDS, METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use crate::id::RequestId;
 use crate::window::Window;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
 use actix_web::web::{Data, Path};
 use actix_web::{Error, HttpMessage, HttpResponse};
@@ -24,12 +24,16 @@ pub async fn answer_problems(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let response = next.call(request).await?.map_into_boxed_body();
-    let Some(problem) = response.response().error().and_then(|error| error.as_error::<Problem>()) else {
-        return Ok(response);
-    };
+    // The router refuses methods by itself, with the `Allow` header that a 405 needs and no body.
+    let refused = (response.status() == StatusCode::METHOD_NOT_ALLOWED).then(|| Problem::new(&METHOD_NOT_ALLOWED));
+    let told = response.response().error().and_then(|error| error.as_error::<Problem>());
+    let Some(problem) = told.or(refused.as_ref()) else { return Ok(response) };
     let Some(window) = response.request().app_data::<Data<Window>>().cloned() else { return Ok(response) };
     let id = response.request().extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-    let retry_after = problem.retry_after_seconds();
+    if let Some(cause) = problem.cause() {
+        tracing::error!(request_id = id, error = cause, "request failed");
+    }
+    let (retry_after, allow) = (problem.retry_after_seconds(), problem.allow());
     let body = problem.body(&window.public_url, &id).to_string();
     let mut response = response.map_body(|_, _| BoxBody::new(body));
     let unauthorized = response.status() == StatusCode::UNAUTHORIZED;
@@ -37,6 +41,9 @@ pub async fn answer_problems(
     headers.insert(CONTENT_TYPE, PROBLEM_JSON);
     if let Some(seconds) = retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if let Some(methods) = allow {
+        headers.insert(ALLOW, HeaderValue::from_static(methods));
     }
     if unauthorized {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -68,7 +75,21 @@ pub async fn explain(slug: Path<String>) -> Result<HttpResponse, Problem> {
         title = kind.title,
         status = kind.status,
         slug = kind.slug,
-        remedy = kind.remedy,
+        remedy = with_code(kind.remedy),
     );
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page))
+}
+
+/// The table writes code between backticks, in pairs.
+fn with_code(text: &str) -> String {
+    let mut html = String::with_capacity(text.len() + 32);
+    for (place, piece) in text.split('`').enumerate() {
+        html.push_str(match place {
+            0 => "",
+            odd if odd % 2 == 1 => "<code>",
+            _ => "</code>",
+        });
+        html.push_str(piece);
+    }
+    html
 }

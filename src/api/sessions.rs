@@ -4,6 +4,7 @@ use super::body::json;
 use super::caller::Caller;
 use crate::error::{self, Problem};
 use crate::handoff::result::rfc3339;
+use crate::hardening::SecretText;
 use crate::id::SessionId;
 use crate::page::Locale;
 use crate::session::{Session, SessionRequest, Status};
@@ -32,9 +33,11 @@ pub async fn create(
     if credentials.is_empty() {
         return Err(Problem::new(&error::PROVIDER_NOT_SET));
     }
+    // Everything that can fail comes before the session is there.
+    let key = signing_key(&window, &caller).await?;
     let session = window.store.create_session(new).await?;
     tracing::info!(session = session.id.as_str(), merchant = caller.merchant.id.as_str(), "session created");
-    let mut body = describe(&window, &session).await?;
+    let mut body = describe(&window, &key, &session)?;
     body.insert("url".to_owned(), json!(window.session_url(secret.expose()).expose()));
     let location = format!("/v1/sessions/{}", session.id);
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(body))
@@ -46,7 +49,8 @@ pub async fn create(
 /// A problem.
 pub async fn read(caller: Caller, id: Path<String>, window: Data<Window>) -> Result<HttpResponse, Problem> {
     let session = find(&caller, &id, &window).await?;
-    Ok(HttpResponse::Ok().json(describe(&window, &session).await?))
+    let key = signing_key(&window, &caller).await?;
+    Ok(HttpResponse::Ok().json(describe(&window, &key, &session)?))
 }
 
 /// `POST /v1/sessions/{id}/cancel`: 200 when it is canceled, 202 while a card is
@@ -57,6 +61,7 @@ pub async fn read(caller: Caller, id: Path<String>, window: Data<Window>) -> Res
 /// A problem.
 pub async fn cancel(caller: Caller, id: Path<String>, window: Data<Window>) -> Result<HttpResponse, Problem> {
     let session = find(&caller, &id, &window).await?;
+    let key = signing_key(&window, &caller).await?;
     let (mut answer, session) = match window.store.cancel(session.id.clone()).await? {
         CancelOutcome::Requested(session) => (HttpResponse::Accepted(), session),
         CancelOutcome::Ended(session) if session.status == Status::Canceled => (HttpResponse::Ok(), session),
@@ -66,7 +71,7 @@ pub async fn cancel(caller: Caller, id: Path<String>, window: Data<Window>) -> R
         }
     };
     window.callback_wake.notify_one();
-    Ok(answer.json(describe(&window, &session).await?))
+    Ok(answer.json(describe(&window, &key, &session)?))
 }
 
 /// The query of `GET /v1/sessions`.
@@ -97,6 +102,7 @@ pub async fn list(
     }
     let status = asked.status.map(|name| Status::parse(&name).ok_or_else(|| invalid("there is no such status")));
     let after = asked.cursor.map(|text| read_cursor(&text).ok_or_else(|| invalid("cursor is not one of ours")));
+    let key = signing_key(&window, &caller).await?;
     let query = SessionQuery {
         merchant: caller.merchant.id,
         mode: caller.mode,
@@ -106,10 +112,8 @@ pub async fn list(
         limit,
     };
     let page = window.store.sessions(query).await?;
-    let mut data = Vec::with_capacity(page.sessions.len());
-    for session in &page.sessions {
-        data.push(describe(&window, session).await?);
-    }
+    let data: Vec<_> =
+        page.sessions.iter().map(|session| describe(&window, &key, session)).collect::<Result<_, _>>()?;
     Ok(HttpResponse::Ok().json(json!({ "data": data, "nextCursor": page.next.as_ref().map(write_cursor) })))
 }
 
@@ -119,10 +123,14 @@ async fn find(caller: &Caller, id: &str, window: &Window) -> Result<Session, Pro
     window.store.session(caller.merchant.id.clone(), caller.mode, id).await?.ok_or_else(not_found)
 }
 
+async fn signing_key(window: &Window, caller: &Caller) -> Result<SecretText, Problem> {
+    window.results.signing_key(&caller.merchant.id).await.map_err(Problem::ours)
+}
+
 /// A session as merchants see it. Its signed result lies in the same object, so
 /// that one function verifies it and every hand-off.
-async fn describe(window: &Window, session: &Session) -> Result<Map<String, Value>, Problem> {
-    let result = window.results.of(session).await.map_err(|error| Problem::ours(&error))?;
+fn describe(window: &Window, key: &SecretText, session: &Session) -> Result<Map<String, Value>, Problem> {
+    let result = window.results.signed_with(key, session).map_err(Problem::ours)?;
     let mut body = result.to_json();
     let url = |url: &crate::merchant::AllowedUrl| json!(url.url().as_str());
     let fields = [
@@ -138,7 +146,7 @@ async fn describe(window: &Window, session: &Session) -> Result<Map<String, Valu
         ("expiresAt", Some(json!(rfc3339(session.expires_at)))),
         ("endedAt", session.ended_at.map(|ended| json!(rfc3339(ended)))),
         ("attempts", Some(json!(session.attempts))),
-        ("cancelRequested", session.cancel_requested.then(|| json!(true))),
+        ("cancelRequested", session.cancel_requested.then_some(json!(true))),
         ("failure", session.failure.as_ref().map(|failure| json!(failure))),
         ("metadata", Some(json!(session.metadata))),
     ];

@@ -23,7 +23,7 @@ pub enum Brand {
     Discover,
     /// JCB.
     Jcb,
-    /// UnionPay.
+    /// China `UnionPay`.
     Unionpay,
     /// None of the table's ranges.
     Unknown,

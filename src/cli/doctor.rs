@@ -40,17 +40,17 @@ async fn examine(config: &Config) -> u32 {
     let mut findings = Findings(0);
     match Admin::open(config) {
         Ok(admin) => {
-            findings.good("master key and store");
-            match admin.all().await {
-                Ok(merchants) => findings.good(&format!("merchants: {}", merchants.len())),
-                Err(failure) => findings.bad("merchants", &failure.to_string()),
+            Findings::good("master key and store");
+            match admin.open_all_secrets().await {
+                Ok(count) => Findings::good(&format!("all {count} secrets open under the master key")),
+                Err(failure) => findings.bad("secrets", &failure.to_string()),
             }
         }
         Err(failure) => findings.bad("master key and store", &failure.to_string()),
     }
     if let (Some(certificate), Some(key)) = (&config.server.certificate, &config.server.private_key) {
         match ReloadingCertificate::load(certificate, key) {
-            Ok(_) => findings.good("certificate and its key"),
+            Ok(_) => Findings::good("certificate and its key"),
             Err(error) => findings.bad("certificate and its key", &error.to_string()),
         }
     }
@@ -59,7 +59,7 @@ async fn examine(config: &Config) -> u32 {
         match upstream {
             None => println!("--    {what}: not configured"),
             Some(upstream) => match reach(config, upstream).await {
-                Ok(()) => findings.good(&format!("{what}: TLS to {}", upstream.url.origin().ascii_serialization())),
+                Ok(()) => Findings::good(&format!("{what}: TLS to {}", upstream.url.origin().ascii_serialization())),
                 Err(why) => findings.bad(&what, &why),
             },
         }
@@ -84,7 +84,7 @@ async fn reach(config: &Config, upstream: &CardTokenConfig) -> Result<(), String
 struct Findings(u32);
 
 impl Findings {
-    fn good(&mut self, what: &str) {
+    fn good(what: &str) {
         println!("ok    {what}");
     }
 

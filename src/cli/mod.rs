@@ -1,10 +1,16 @@
 //! The command line: one file per command.
 
 mod check_config;
+#[cfg(feature = "sandbox")]
+mod demo;
 mod doctor;
 mod failure;
 pub mod merchant;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod serve;
+#[cfg(feature = "sandbox")]
+mod shop;
 
 pub use failure::Failure;
 
@@ -24,8 +30,14 @@ const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed inside · 2 wrong usage
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Try it: the window, a sandbox provider and a small shop, ready to click
+    #[cfg(feature = "sandbox")]
+    Demo(demo::Args),
     /// Run the window
     Serve(serve::Args),
+    /// Run an emulator of the provider's card-token service
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandbox::Args),
     /// Create, show and change merchants, their keys and their secrets
     #[command(subcommand)]
     Merchant(merchant::Verb),
@@ -33,6 +45,9 @@ enum Verb {
     CheckConfig(check_config::Args),
     /// Examine the surroundings: files, store, certificate, provider
     Doctor(doctor::Args),
+    #[cfg(feature = "sandbox")]
+    #[command(hide = true)]
+    DemoShop(shop::Args),
 }
 
 impl Command {
@@ -42,10 +57,16 @@ impl Command {
     /// [`Failure`], which knows its exit code.
     pub fn run(self) -> Result<(), Failure> {
         match self.verb {
-            Verb::Serve(args) => serve::run(args),
+            #[cfg(feature = "sandbox")]
+            Verb::Demo(args) => demo::run(args),
+            Verb::Serve(args) => serve::run(&args),
+            #[cfg(feature = "sandbox")]
+            Verb::Sandbox(args) => sandbox::run(args),
             Verb::Merchant(verb) => merchant::run(verb),
             Verb::CheckConfig(args) => check_config::run(args),
             Verb::Doctor(args) => doctor::run(&args),
+            #[cfg(feature = "sandbox")]
+            Verb::DemoShop(args) => shop::run(args),
         }
     }
 }

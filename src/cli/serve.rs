@@ -2,12 +2,10 @@
 
 use super::Failure;
 use crate::config::Config;
-use crate::hardening::process;
 use crate::startup::Application;
 use crate::{server, telemetry};
 use clap::ValueHint;
 use std::path::PathBuf;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Run the window until it is told to stop (SIGTERM, SIGINT), then drain.
 #[derive(clap::Args)]
@@ -18,18 +16,18 @@ pub struct Args {
     /// Accept on the listening socket that is standard input, not on server.listen
     #[arg(long)]
     listen_stdin: bool,
-    /// Stop when the process that started this one ends
-    #[arg(long, hide = true)]
-    with_parent: bool,
+    /// Stop when this process, the parent, ends
+    #[arg(long, hide = true, value_name = "PID")]
+    with_parent: Option<u32>,
 }
 
 /// Runs until a signal comes.
 ///
 /// # Errors
 /// [`Failure`] when it cannot start.
-pub fn run(args: Args) -> Result<(), Failure> {
-    if args.with_parent {
-        process::end_with_parent().map_err(|error| Failure::internal(error.to_string()))?;
+pub fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(parent) = args.with_parent {
+        server::end_with_parent(parent).map_err(|error| Failure::unavailable(error.to_string()))?;
     }
     let config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
     telemetry::init(&config.log);
@@ -42,26 +40,14 @@ pub fn run(args: Args) -> Result<(), Failure> {
         .transpose()
         .map_err(|error| Failure::usage(format!("--listen-stdin: {error}")))?;
     actix_rt::System::new().block_on(async move {
-        let shutdown = shutdown_signal().map_err(|error| Failure::internal(error.to_string()))?;
+        let shutdown = server::shutdown_signal().map_err(|error| Failure::internal(error.to_string()))?;
         let live = config.live;
-        let application = Application::build(config, listeners)?;
+        let application = Application::build(&config, listeners)?;
         for address in application.addresses() {
             tracing::info!(address = %address, live, version = env!("CARGO_PKG_VERSION"), "serving");
         }
         application.run_until(shutdown).await.map_err(|error| Failure::internal(error.to_string()))?;
         tracing::info!("stopped");
         Ok(())
-    })
-}
-
-/// Resolves at the first SIGTERM or SIGINT.
-fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
     })
 }

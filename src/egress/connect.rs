@@ -31,7 +31,7 @@ pub type Sender = SendRequest<Full<Bytes>>;
 /// path, header or body.
 #[derive(Debug, Error)]
 pub enum ConnectError {
-    /// Not an https URL with a host.
+    /// Not an https URL with a host, nor http on this machine.
     #[error("not an https URL with a host")]
     Url,
     /// The name has no address.
@@ -68,25 +68,48 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Connects to the host and port of an https URL. The task that drives the
-    /// connection runs on the current runtime until the [`Sender`] is dropped.
+    /// Connects to the host and port of an https URL, or of an http URL whose
+    /// addresses are loopback ones: a shop under development. The task that
+    /// drives the connection runs on the current runtime until the [`Sender`]
+    /// is dropped.
     ///
     /// # Errors
     /// [`ConnectError`]; no byte of a request has left by then.
     pub async fn connect(&self, url: &Url) -> Result<Sender, ConnectError> {
         let deadline = Instant::now() + self.timeout;
-        let stream = timeout_at(deadline, self.secure(url, deadline)).await.map_err(|_| ConnectError::Timeout)??;
-        handshake(TokioIo::new(stream)).await
+        let connected = async {
+            let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+                return Err(ConnectError::Url);
+            };
+            match url.scheme() {
+                "https" => handshake(TokioIo::new(self.secure(&host, port, deadline).await?)).await,
+                "http" => handshake(TokioIo::new(self.plain(&host, port, deadline).await?)).await,
+                _ => Err(ConnectError::Url),
+            }
+        };
+        timeout_at(deadline, connected).await.map_err(|_| ConnectError::Timeout)?
     }
 
-    async fn secure(&self, url: &Url, deadline: Instant) -> Result<TlsStream<TcpStream>, ConnectError> {
-        let ("https", Some(host), Some(port)) = (url.scheme(), url.host(), url.port_or_known_default()) else {
-            return Err(ConnectError::Url);
-        };
-        let name = server_name(&host)?;
-        let addresses = self.permitted(self.resolver.addresses(&host).await?)?;
+    async fn secure(
+        &self,
+        host: &Host<&str>,
+        port: u16,
+        deadline: Instant,
+    ) -> Result<TlsStream<TcpStream>, ConnectError> {
+        let name = server_name(host)?;
+        let addresses = self.permitted(self.resolver.addresses(host).await?)?;
         let tcp = dial(&addresses, port, deadline).await.map_err(ConnectError::Tcp)?;
         TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.map_err(ConnectError::Tls)
+    }
+
+    /// Without TLS, and so to this machine only, whatever the name resolves to.
+    async fn plain(&self, host: &Host<&str>, port: u16, deadline: Instant) -> Result<TcpStream, ConnectError> {
+        let mut addresses = self.permitted(self.resolver.addresses(host).await?)?;
+        addresses.retain(IpAddr::is_loopback);
+        if addresses.is_empty() {
+            return Err(ConnectError::Url);
+        }
+        dial(&addresses, port, deadline).await.map_err(ConnectError::Tcp)
     }
 
     /// Keeps the addresses that the guard lets through, if it lets any.
@@ -189,7 +212,8 @@ mod tests {
         let body_place = (body.as_ptr().addr(), body.len());
         let request = post_request(&"https://localhost/".parse().unwrap(), HeaderMap::new(), body).unwrap();
         let call = tokio::spawn(async move { connection.send_request(request).await.map(drop) });
-        let written = tokio::task::spawn_blocking(move || [places.recv(), places.recv()]).await.unwrap();
+        let next = move || places.recv_timeout(Duration::from_secs(2));
+        let written = tokio::task::spawn_blocking(move || [next(), next()]).await.unwrap();
         assert_eq!(written[1], Ok(body_place), "head and body are two pieces: {written:?}");
         call.abort();
     }

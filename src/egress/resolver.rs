@@ -90,7 +90,6 @@ fn bound(options: &mut ResolverOpts) {
     options.cache_size = CACHED_ANSWERS;
     options.positive_max_ttl = Some(MAX_TTL);
     options.negative_max_ttl = Some(Duration::from_secs(10));
-    options.case_randomization = true;
     options.try_tcp_on_error = true;
 }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use url::Url;
@@ -24,6 +24,8 @@ pub enum Reply {
     Keep(String),
     /// Written; then the server closes without having announced it.
     Close(String),
+    /// Written; then the server closes when the test says so.
+    CloseWhenTold(String),
     /// Nothing, until the client goes.
     Silence,
     /// The connection is closed without an answer.
@@ -52,6 +54,7 @@ struct State {
     script: Box<Script>,
     connections: AtomicUsize,
     requests: Mutex<Vec<Received>>,
+    close: Notify,
     closed: mpsc::Sender<()>,
     ended: mpsc::Sender<()>,
 }
@@ -77,6 +80,7 @@ impl TestServer {
             script: Box::new(script),
             connections: AtomicUsize::new(0),
             requests: Mutex::default(),
+            close: Notify::new(),
             closed: closed_sender,
             ended: ended_sender,
         });
@@ -121,8 +125,10 @@ impl TestServer {
         self.state.requests.lock().unwrap().clone()
     }
 
-    /// Blocks this thread until the server has closed a connection by itself.
-    pub fn wait_closed(&self) {
+    /// Lets the server close one connection that waits for it, and blocks this
+    /// thread until it has.
+    pub fn close_and_wait(&self) {
+        self.state.close.notify_one();
         self.closed.recv_timeout(Duration::from_secs(5)).expect("the server closes a connection");
     }
 
@@ -171,15 +177,19 @@ async fn serve(stream: &mut TlsStream<TcpStream>, state: &State) {
     while let Some(request) = receive(stream).await {
         let reply = (state.script)(&request);
         state.requests.lock().unwrap().push(request);
-        let (text, open) = match reply {
-            Reply::Keep(text) => (text, true),
-            Reply::Close(text) => (text, false),
-            Reply::Silence => (String::new(), true),
-            Reply::Drop => (String::new(), false),
+        let (text, open, told) = match reply {
+            Reply::Keep(text) => (text, true, false),
+            Reply::Close(text) => (text, false, false),
+            Reply::CloseWhenTold(text) => (text, false, true),
+            Reply::Silence => (String::new(), true, false),
+            Reply::Drop => (String::new(), false, false),
         };
         // The client may have gone; then there is nobody to tell.
         stream.write_all(text.as_bytes()).await.ok();
         stream.flush().await.ok();
+        if told {
+            state.close.notified().await;
+        }
         if !open {
             stream.shutdown().await.ok();
             state.closed.send(()).ok();

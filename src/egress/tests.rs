@@ -131,9 +131,12 @@ async fn an_extra_authority_stands_beside_the_public_ones() {
 }
 
 #[tokio::test]
-async fn plain_http_is_refused() {
+async fn plain_http_leaves_this_machine_never() {
     let server = TestServer::start(|_| Reply::Silence);
-    for url in ["http://localhost/", "ftp://localhost/", "data:text/plain,x"] {
+    let here = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let shop = format!("http://{}/", here.local_addr().unwrap()).parse().unwrap();
+    assert!(server.connector().connect(&shop).await.is_ok());
+    for url in ["http://192.0.2.1/", "http://[2001:db8::1]/", "ftp://localhost/", "data:text/plain,x"] {
         let url = url.parse().unwrap();
         let refused = post(&server.connector(), delivery(&url)).await;
         assert!(matches!(refused, Err(CallError::Connect(ConnectError::Url))), "{url}");

@@ -3,7 +3,7 @@
 //! and another attempt follows: at least once.
 
 use super::Results;
-use super::delivery::{Message, outcome};
+use super::delivery::{Message, failed, outcome};
 use crate::config::CallbackConfig;
 use crate::egress::{self, Connector};
 use crate::store::{Delivery, DeliveryOutcome, SharedStore};
@@ -107,7 +107,7 @@ impl CallbackWorker {
             Ok(message) => message,
             Err(error) => {
                 tracing::error!(event = delivery.event.as_str(), error = %error, "a callback cannot be signed");
-                return DeliveryOutcome::Retry { after: Duration::from_mins(1), reason: "not_signed" };
+                return failed(&self.config, delivery.attempt, "not_signed", None, jitter());
             }
         };
         let call = egress::Delivery {

@@ -34,7 +34,7 @@ impl Message {
         }
         let created_at = rfc3339(delivery.created_at);
         let body = json!({ "type": delivery.kind, "timestamp": created_at, "data": Value::Object(data) }).to_string();
-        let keys = results.secrets(&delivery.session, SecretKind::Webhook).await?;
+        let keys = results.secrets(&delivery.session.merchant, SecretKind::Webhook).await?;
         let id = delivery.event.as_str();
         let seconds = now.as_second().to_string();
         let signed = format!("{id}.{seconds}.{body}");
@@ -82,6 +82,17 @@ pub(super) fn outcome(
         Err(CallError::Connect(ConnectError::Tls(_))) => ("tls", None),
         Err(CallError::Connect(_)) => ("connect", None),
     };
+    failed(config, attempt, reason, asked, jitter)
+}
+
+/// The schedule's next wait, or the end of the schedule.
+pub(super) fn failed(
+    config: &CallbackConfig,
+    attempt: u32,
+    reason: &'static str,
+    asked: Option<Duration>,
+    jitter: f64,
+) -> DeliveryOutcome {
     match config.retry.get(attempt.saturating_sub(1) as usize) {
         Some(wait) => {
             let wait = wait.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0));
@@ -100,6 +111,7 @@ mod tests {
         CallbackConfig { timeout: Duration::from_secs(1), ca_file: None, retry }
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "what `outcome` takes")]
     fn answered(status: u16, retry_after: Option<u64>) -> Result<Answer, CallError> {
         Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body: Vec::new() })
     }

@@ -10,6 +10,7 @@ pub use redirect::destination;
 pub use result::SignedResult;
 
 use crate::hardening::{MasterKeyError, SealContext, Sealer, SecretText};
+use crate::id::MerchantId;
 use crate::session::Session;
 use crate::store::{SecretKind, SharedStore, StoreError};
 use std::sync::Arc;
@@ -51,8 +52,25 @@ impl Results {
     /// # Errors
     /// [`HandoffError`].
     pub async fn of(&self, session: &Session) -> Result<SignedResult, HandoffError> {
-        let keys = self.secrets(session, SecretKind::Result).await?;
-        let key = keys.first().ok_or(HandoffError::NoSecret(SecretKind::Result.name()))?;
+        self.signed_with(&self.signing_key(&session.merchant).await?, session)
+    }
+
+    /// What a merchant's results are signed with. While a rotation's grace time
+    /// runs that is the secret before, so that the merchant can deploy the new
+    /// one without a gap; afterwards the new one.
+    ///
+    /// # Errors
+    /// [`HandoffError`].
+    pub async fn signing_key(&self, merchant: &MerchantId) -> Result<SecretText, HandoffError> {
+        let mut live = self.secrets(merchant, SecretKind::Result).await?;
+        live.pop().ok_or(HandoffError::NoSecret(SecretKind::Result.name()))
+    }
+
+    /// The result of a session, signed with a key from [`Results::signing_key`].
+    ///
+    /// # Errors
+    /// [`HandoffError::Seal`] when the token does not open.
+    pub fn signed_with(&self, key: &SecretText, session: &Session) -> Result<SignedResult, HandoffError> {
         let token = session.card_token.as_ref().map(|sealed| {
             let context = SealContext { record: session.id.as_str(), field: CARD_TOKEN_FIELD };
             self.sealer.open(context, sealed)
@@ -60,12 +78,12 @@ impl Results {
         Ok(SignedResult::sign(session, token.transpose()?, key))
     }
 
-    /// The live secrets of a session's merchant, newest first.
+    /// A merchant's live secrets of a kind, newest first.
     ///
     /// # Errors
     /// [`HandoffError`].
-    pub async fn secrets(&self, session: &Session, kind: SecretKind) -> Result<Vec<SecretText>, HandoffError> {
-        let records = self.store.secrets(session.merchant.clone(), kind).await?;
+    pub async fn secrets(&self, merchant: &MerchantId, kind: SecretKind) -> Result<Vec<SecretText>, HandoffError> {
+        let records = self.store.secrets(merchant.clone(), kind).await?;
         let open = |record: &crate::store::SecretRecord| {
             self.sealer.open(SealContext { record: record.id.as_str(), field: kind.name() }, &record.sealed)
         };

@@ -182,27 +182,27 @@ mod tests {
 
     #[test]
     fn what_is_sealed_opens_and_shows_nothing_on_the_way() {
-        let sealer = sealer();
-        let sealed = sealer.seal(ROW, "a card token").unwrap();
-        assert_eq!(sealer.open(ROW, &sealed).map(|text| text.expose().to_owned()), Ok("a card token".to_owned()));
+        let keeper = sealer();
+        let sealed = keeper.seal(ROW, "a card token").unwrap();
+        assert_eq!(keeper.open(ROW, &sealed).map(|text| text.expose().to_owned()), Ok("a card token".to_owned()));
         assert!(!String::from_utf8_lossy(sealed.as_bytes()).contains("card"));
     }
 
     #[test]
     fn another_row_key_or_byte_does_not_open() {
-        let sealer = sealer();
-        let sealed = sealer.seal(ROW, "a card token").unwrap();
+        let keeper = sealer();
+        let sealed = keeper.seal(ROW, "a card token").unwrap();
         let elsewhere = SealContext { record: "ses_2", ..ROW };
-        assert_eq!(sealer.open(elsewhere, &sealed).err(), Some(MasterKeyError::Forged));
-        assert_eq!(self::sealer().open(ROW, &sealed).err(), Some(MasterKeyError::OtherKey));
+        assert_eq!(keeper.open(elsewhere, &sealed).err(), Some(MasterKeyError::Forged));
+        assert_eq!(sealer().open(ROW, &sealed).err(), Some(MasterKeyError::OtherKey));
         for place in 0..sealed.as_bytes().len() {
             let mut bytes = sealed.as_bytes().to_vec();
             bytes[place] ^= 1;
-            assert!(sealer.open(ROW, &Sealed::from_bytes(bytes)).is_err(), "byte {place}");
+            assert!(keeper.open(ROW, &Sealed::from_bytes(bytes)).is_err(), "byte {place}");
         }
         for length in 0..sealed.as_bytes().len() {
             let cut = Sealed::from_bytes(sealed.as_bytes()[..length].to_vec());
-            assert!(sealer.open(ROW, &cut).is_err(), "{length} bytes");
+            assert!(keeper.open(ROW, &cut).is_err(), "{length} bytes");
         }
     }
 

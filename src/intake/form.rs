@@ -119,7 +119,7 @@ impl Form {
         };
         let mut form = Self { values: Default::default() };
         while let Some(part) = next {
-            within(start, form.take(part.map_err(fault)?)).await??;
+            within(start, form.take(part.map_err(|error| fault(&error))?)).await??;
             next = within(start, parts.next()).await?;
         }
         // The reader stops at the last delimiter it needs; what follows must be nothing.
@@ -143,7 +143,7 @@ impl Form {
         let longest = FIELDS[index].1;
         let mut value = Zeroizing::new(Vec::with_capacity(longest));
         while let Some(chunk) = part.next().await {
-            let chunk = chunk.map_err(fault)?;
+            let chunk = chunk.map_err(|error| fault(&error))?;
             if value.len() + chunk.len() > longest {
                 return Err(FormFault::FieldTooLong);
             }
@@ -207,7 +207,7 @@ async fn within<F: Future>(start: Instant, work: F) -> Result<F::Output, FormFau
     timeout_at(start + WHOLE_BODY, work).await.map_err(|_| FormFault::Timeout)
 }
 
-fn fault(error: MultipartError) -> FormFault {
+fn fault(error: &MultipartError) -> FormFault {
     match error {
         MultipartError::ContentTypeMissing
         | MultipartError::ContentTypeParse

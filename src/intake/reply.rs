@@ -1,6 +1,6 @@
 //! What the browser is answered: a document, or JSON for the form's script.
-//! Every answer closes the connection: its read buffer held a card
-//! (docs/pci.md, "memory").
+//! Every answer closes the connection: its read buffer held a card, and lives
+//! as long as the connection does.
 
 use super::form::FormFault;
 use crate::hardening::limits::TooMany;
@@ -141,10 +141,10 @@ impl Reply {
 /// A token's hand-off goes straight to the merchant: no further connection to
 /// us. Everything else is told on our own page first.
 async fn left(visit: &Visit, session: &Session) -> ScriptAnswer {
-    if session.status == Status::Completed {
-        if let Ok(next) = visit.destination(session).await {
-            return ScriptAnswer::done(&next);
-        }
+    if session.status == Status::Completed
+        && let Ok(next) = visit.destination(session).await
+    {
+        return ScriptAnswer::done(&next);
     }
     ScriptAnswer::done(&format!("{}/done", visit.path()))
 }

@@ -5,9 +5,10 @@ use super::{Locale, Notice};
 use serde::Serialize;
 
 /// What became of a submit, in texts ready to be shown. `formToken` is the one
-/// for the next submit.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+/// for the next submit; it and the addresses are why this does not print.
+#[derive(Clone, Eq, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(missing_docs, reason = "the constructors say what each field is")]
 pub enum ScriptAnswer {
     /// Handed over: the page leaves for `next`.
     Done { next: String },

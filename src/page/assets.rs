@@ -2,7 +2,7 @@
 //! policy, and the tables the form's script reads.
 
 use super::Locale;
-use super::texts::{FieldsTexts, ProblemTexts, ScriptTexts};
+use super::texts::{FieldsTexts, NoticeText, ProblemTexts, ScriptTexts};
 use crate::card::{Brand, RANGES};
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE64;
@@ -57,6 +57,9 @@ struct FormData<'a> {
     fields: &'a FieldsTexts,
     problem: &'a ProblemTexts,
     script: &'a ScriptTexts,
+    open_for: &'a str,
+    /// For an answer that is none of ours.
+    trouble: &'a NoticeText,
 }
 
 #[derive(Serialize)]
@@ -78,6 +81,8 @@ pub(super) fn form_data(locale: Locale) -> String {
         fields: &texts.fields,
         problem: &texts.problem,
         script: &texts.script,
+        open_for: &texts.form.open_for,
+        trouble: &texts.notice.server_trouble,
     };
     // Strings, numbers and string keys always serialize.
     serde_json::to_string(&data).unwrap_or_default().replace('<', "\\u003c")

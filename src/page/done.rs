@@ -17,8 +17,8 @@ pub enum Outcome {
     Canceled,
 }
 
-/// What the hand-off page shows.
-#[derive(Clone, Debug)]
+/// What the hand-off page shows. It does not print: the address can carry the card token.
+#[derive(Clone)]
 pub struct DoneView<'a> {
     /// The language.
     pub locale: Locale,
@@ -26,7 +26,8 @@ pub struct DoneView<'a> {
     pub merchant_name: &'a str,
     /// How it ended.
     pub outcome: Outcome,
-    /// The return address with the result, http or https.
+    /// The return address with the result: absolute, http or https. With any
+    /// other the page says how it ended and leads nowhere.
     pub next: &'a str,
     /// The one origin that may frame the page.
     pub embed_origin: Option<&'a str>,
@@ -46,6 +47,8 @@ pub(super) struct DoneTemplate<'a> {
     heading: &'static str,
     tone: Tone,
     sandbox: bool,
+    /// The address, when it is one of the web's.
+    next: Option<&'a str>,
 }
 
 impl<'a> DoneTemplate<'a> {
@@ -66,10 +69,16 @@ impl<'a> DoneTemplate<'a> {
             heading,
             tone,
             sandbox: view.sandbox,
+            next: Some(view.next).filter(|next| is_web_address(next)),
         }
     }
 
     fn named(&self, text: &str) -> String {
         fill(text, "shop", self.view.merchant_name)
     }
+}
+
+/// A `javascript:` or `data:` address must not become a link, whoever let it in.
+pub(super) fn is_web_address(address: &str) -> bool {
+    address.starts_with("https://") || address.starts_with("http://")
 }

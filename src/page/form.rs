@@ -7,7 +7,8 @@ use super::texts::{Texts, fill};
 use askama::Template;
 
 /// What the card form shows. There is no place in it for anything typed.
-#[derive(Clone, Debug)]
+/// Its addresses carry the session's secret, so it does not print.
+#[derive(Clone)]
 pub struct FormView<'a> {
     /// The language.
     pub locale: Locale,

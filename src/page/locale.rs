@@ -10,6 +10,7 @@ const FILES: &[(&str, &str)] =
 /// Parsed at start-up by [`super::Pages::new`]; a test loads every file.
 static TEXTS: LazyLock<Vec<Texts>> = LazyLock::new(|| FILES.iter().map(|(tag, file)| parse(tag, file)).collect());
 
+#[allow(clippy::panic, reason = "at start-up, on our own embedded files; a test loads them all")]
 fn parse(tag: &str, file: &str) -> Texts {
     serde_json::from_str(file).unwrap_or_else(|error| panic!("static/locales/{tag}.json: {error}"))
 }

@@ -30,8 +30,8 @@ use askama::Template;
 use assets::Asset;
 use csp::Policy;
 
-/// A page ready to be sent.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// A page ready to be sent. It does not print: it holds the form's token.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Document {
     /// The whole page as UTF-8 text; one request, nothing else is fetched.
     pub html: String,
@@ -99,7 +99,7 @@ impl Default for Pages {
 }
 
 /// Room for a form with its style and script, so that writing does not grow it.
-const DOCUMENT_CAPACITY: usize = 64 * 1024;
+const DOCUMENT_CAPACITY: usize = 40 * 1024;
 
 fn render(template: &impl Template) -> String {
     let mut html = String::with_capacity(DOCUMENT_CAPACITY);
@@ -107,3 +107,6 @@ fn render(template: &impl Template) -> String {
     let _infallible = template.render_into(&mut html);
     html
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use super::Locale;
 use super::assets::Asset;
+use super::done::is_web_address;
 use super::problem::Alert;
 use super::texts::{NoticeText, Texts, fill};
 use askama::Template;
@@ -27,17 +28,18 @@ pub enum Notice {
     Failed,
 }
 
-/// What a notice shows.
-#[derive(Clone, Debug)]
+/// What a notice shows. It does not print: an address can carry the session's secret.
+#[derive(Clone)]
 pub struct NoticeView<'a> {
     /// The language.
     pub locale: Locale,
     /// What it says.
     pub notice: Notice,
-    /// The way back: address (http or https) and shop's name.
+    /// The way back: address (http or https) and shop's name. A waiting page
+    /// does not offer it.
     pub back: Option<(&'a str, &'a str)>,
     /// Where to ask again: [`Notice::Waiting`] goes there every two seconds,
-    /// other notices offer it as a link.
+    /// notices of a trouble that passes offer it as the way to try again.
     pub refresh_to: Option<&'a str>,
     /// What support can find in the log.
     pub request_id: &'a str,
@@ -78,6 +80,11 @@ impl Notice {
         }
     }
 
+    /// Whether the same page may do better a little later.
+    fn passes(self) -> bool {
+        matches!(self, Self::TooManyRequests | Self::BadRequest | Self::ServerTrouble)
+    }
+
     fn tone(self) -> Tone {
         match self {
             Self::Waiting => Tone::Busy,
@@ -100,14 +107,15 @@ pub(super) struct NoticeTemplate<'a> {
     texts: &'static Texts,
     style: &'a Asset,
     script: Option<&'a Asset>,
-    view: &'a NoticeView<'a>,
     title: &'static str,
     message: &'static str,
     tone: Tone,
     sandbox: bool,
     /// Where the page goes by itself.
     refresh: Option<&'a str>,
-    /// Address and text of the way back.
+    /// Where it can be tried again.
+    retry: Option<&'a str>,
+    /// Address and text of the way back; while a card is processed there is none.
     back: Option<(&'a str, String)>,
     reference: String,
 }
@@ -121,13 +129,16 @@ impl<'a> NoticeTemplate<'a> {
             texts,
             style,
             script,
-            view,
             title,
             message,
             tone: view.notice.tone(),
             sandbox: view.sandbox,
             refresh: view.refresh_to.filter(|_| view.refreshes()),
-            back: view.back.map(|(url, shop)| (url, fill(&texts.frame.back, "shop", shop))),
+            retry: view.refresh_to.filter(|_| view.notice.passes()),
+            back: view
+                .back
+                .filter(|(url, _)| view.notice != Notice::Waiting && is_web_address(url))
+                .map(|(url, shop)| (url, fill(&texts.frame.back, "shop", shop))),
             reference: fill(&texts.frame.reference, "id", view.request_id),
         }
     }

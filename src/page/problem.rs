@@ -166,7 +166,7 @@ mod tests {
     fn a_refusal_says_why_and_how_often_one_may_try() {
         let alert = declined(Some("Kart limiti yetersiz"), 4);
         assert_eq!(alert.message, "Ödeme kuruluşunun yanıtı: Kart limiti yetersiz");
-        assert!(alert.note.ends_with(" 4 deneme hakkınız kaldı."), "{}", alert.note);
+        assert!(alert.note.ends_with(" 4\u{a0}deneme hakkınız kaldı."), "{}", alert.note);
     }
 
     #[test]

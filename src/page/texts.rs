@@ -41,6 +41,7 @@ pub(super) struct FrameTexts {
     pub reference: String,
     pub back: String,
     pub retry: String,
+    pub refresh: String,
 }
 
 /// The card form.
@@ -145,7 +146,7 @@ pub(super) struct NoticeTexts {
     pub failed: NoticeText,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NoticeText {
     pub title: String,

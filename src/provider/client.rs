@@ -11,10 +11,9 @@ use super::digits::holds_foreign_run;
 use super::{ProviderError, ResponseFault, Unavailable};
 use crate::egress::{Connector, Sender, post_request};
 use http_body_util::BodyExt;
+use hyper::Response;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
-use hyper::http::response::Parts;
-use hyper::{Response, Version};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use idle::IdleConnections;
 use std::time::Duration;
 use tokio::task::yield_now;
@@ -83,7 +82,8 @@ impl Upstream {
         self.finish(sender, answer, known).await
     }
 
-    /// Reads the body and keeps the connection, unless the answer speaks against it.
+    /// Reads the body and keeps the connection if the answer may not hold a card.
+    /// hyper itself closes one that ended badly, said `close` or speaks HTTP/1.0.
     async fn finish(
         &self,
         sender: Sender,
@@ -94,7 +94,7 @@ impl Upstream {
         let body = read_bounded(body).await?;
         let echoes = |bytes: &[u8]| holds_foreign_run(bytes, known.as_bytes(), CARD_DIGITS);
         let clean = !echoes(&body) && !head.headers.values().any(|value| echoes(value.as_bytes()));
-        if clean && stays_open(&head) {
+        if clean {
             self.idle.put(sender);
         }
         Ok(UpstreamAnswer { status: head.status.as_u16(), body })
@@ -107,14 +107,6 @@ fn headers(content_type: HeaderValue) -> HeaderMap {
         (ACCEPT, HeaderValue::from_static("application/json")),
         (USER_AGENT, HeaderValue::from_static("vezne")),
     ])
-}
-
-/// RFC 9112 section 9.3; an HTTP/1.0 upstream gets a connection per call.
-fn stays_open(head: &Parts) -> bool {
-    let closes = |value: &HeaderValue| {
-        value.to_str().is_ok_and(|list| list.split(',').any(|option| option.trim().eq_ignore_ascii_case("close")))
-    };
-    head.version == Version::HTTP_11 && !head.headers.get_all(CONNECTION).iter().any(closes)
 }
 
 async fn read_bounded(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, ProviderError> {

@@ -4,9 +4,11 @@
 //! service is [`Sandbox`], put into an application by [`routes`].
 
 pub mod certificates;
+pub mod demo;
 pub mod magic;
 pub mod merchant;
 pub mod private_file;
+pub mod production;
 pub mod signature;
 
 mod answer;
@@ -16,6 +18,7 @@ mod form;
 mod journal;
 mod recent;
 mod service;
+pub mod shop;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

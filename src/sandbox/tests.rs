@@ -2,33 +2,19 @@
 
 use super::magic::{MAGIC_CARDS, TEST_CARDS};
 use super::signature::{SignedCall, SigningKey};
+use super::testing::{Answer, Running, request};
 use super::{Sandbox, SandboxKeys, SandboxMerchant, TOKEN_PATH, routes};
-use crate::server;
-use actix_web::{App, web};
+use actix_web::web;
 use serde_json::Value;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 struct TestSandbox {
-    address: SocketAddr,
+    running: Running,
     merchant: SandboxMerchant,
     state: web::Data<Sandbox>,
-    handle: actix_server::ServerHandle,
-}
-
-/// An answer as it came over the wire.
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
-    }
-
     fn code(&self) -> String {
         let json = self.json();
         assert_eq!((&json["isSucceeded"], &json["cardToken"]), (&Value::Bool(false), &Value::Null));
@@ -74,20 +60,11 @@ impl TestSandbox {
         let merchant = merchants[1].clone();
         let keys = SandboxKeys::generate(merchants).unwrap();
         let state = web::Data::new(Sandbox::new(&keys).unwrap().with_stall(Duration::from_millis(300)));
-        let listeners = server::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
-        let address = listeners[0].local_addr().unwrap();
-        let (sender, receiver) = std::sync::mpsc::channel();
         let data = state.clone();
-        std::thread::spawn(move || {
-            actix_rt::System::new().block_on(async {
-                let app = move || App::new().app_data(data.clone()).configure(routes);
-                let options = server::Options { workers: 1, ..server::Options::default() };
-                let server = server::serve("sandbox", listeners, None, &options, app).unwrap();
-                sender.send(server.handle()).unwrap();
-                server.await
-            })
+        let running = Running::start(None, move |config| {
+            config.app_data(data.clone()).configure(routes);
         });
-        Self { address, merchant, state, handle: receiver.recv().unwrap() }
+        Self { running, merchant, state }
     }
 
     /// A right call, made `milliseconds` away from now.
@@ -135,32 +112,11 @@ impl TestSandbox {
     }
 
     fn request(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Option<Answer> {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {content_type}\r\n\
-             Content-Length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        // A refusal may come before the whole body is taken.
-        stream.write_all(body).ok();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok();
-        let answer = String::from_utf8(answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Some(Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() })
+        request(self.running.address, method, path, &[("Content-Type", content_type)], body)
     }
 
     fn outcome(&self, name: &str) -> u64 {
         self.state.journal().outcomes().get(name).copied().unwrap_or(0)
-    }
-}
-
-impl Drop for TestSandbox {
-    fn drop(&mut self) {
-        drop(self.handle.stop(false));
     }
 }
 

@@ -90,7 +90,7 @@ impl ReloadingCertificate {
             tokio::time::sleep(period).await;
             match self.reload_if_changed() {
                 Ok(false) => {}
-                Ok(true) => tracing::info!(file = %self.certificate.display(), "certificate reloaded"),
+                Ok(true) => tracing::info!(path = %self.certificate.display(), "certificate reloaded"),
                 Err(error) => tracing::warn!(%error, "new certificate refused, the old one is kept"),
             }
         }

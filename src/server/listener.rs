@@ -1,6 +1,9 @@
 //! Listening sockets: bound here, or handed over by the parent process.
 
-use rustix::net::sockopt::socket_acceptconn;
+use rustix::io::Errno;
+use rustix::net::sockopt::{self, socket_acceptconn};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
@@ -17,16 +20,39 @@ pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>> {
 }
 
 fn bind_one(address: &SocketAddr) -> Result<TcpListener> {
-    let about = |error: Error| Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
-    let listener = TcpListener::bind(address).map_err(about)?;
-    // The standard library listens with a short backlog; a second call lengthens it.
-    rustix::net::listen(&listener, BACKLOG).map_err(|errno| about(errno.into()))?;
-    Ok(listener)
+    let about = |errno: Errno| {
+        let error = Error::from(errno);
+        Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    };
+    open(address).map_err(about)
+}
+
+/// What the standard library does, with a longer backlog, and with `[::]`
+/// meaning IPv6 alone: the same port on `0.0.0.0` is then free to be listed, too.
+fn open(address: &SocketAddr) -> std::result::Result<TcpListener, Errno> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    rustix::net::bind(&socket, address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(TcpListener::from(socket))
+}
+
+/// The sockets of a process that may have been handed one: see [`stdin_listener`].
+///
+/// # Errors
+/// As [`bind`] and [`stdin_listener`].
+pub fn bind_or_stdin(from_stdin: bool, addresses: &[SocketAddr]) -> Result<Vec<TcpListener>> {
+    if from_stdin { stdin_listener().map(|listener| vec![listener]) } else { bind(addresses) }
 }
 
 /// The listening socket that a parent process handed over as standard input,
 /// as inetd does. Port 0 is then chosen by the parent, which knows the port
-/// before the child starts, and nobody can take it in between.
+/// before the child starts, and nobody can take it in between. Standard input
+/// is empty afterwards: call this once.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] when standard input is no listening TCP socket.
@@ -39,6 +65,8 @@ pub fn stdin_listener() -> Result<TcpListener> {
     listener
         .local_addr()
         .map_err(|_| Error::new(ErrorKind::InvalidInput, "standard input is a socket, but not a TCP one"))?;
+    // Otherwise the port would stay open after the server has closed its socket to drain.
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     Ok(listener)
 }
 
@@ -53,6 +81,13 @@ mod tests {
         let error = bind(&[address]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
         assert!(error.to_string().contains(&address.to_string()), "{error}");
+    }
+
+    #[test]
+    fn one_port_serves_both_families() {
+        let v4 = bind(&["0.0.0.0:0".parse().unwrap()]).unwrap();
+        let port = v4[0].local_addr().unwrap().port();
+        assert!(bind(&[format!("[::]:{port}").parse().unwrap()]).is_ok());
     }
 
     #[test]

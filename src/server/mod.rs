@@ -8,12 +8,16 @@
 
 mod certificate;
 mod listener;
+mod parent;
+mod run;
 mod serve;
 #[cfg(all(test, feature = "sandbox"))]
 mod tests;
 mod tls;
 
 pub use certificate::{CertificateError, ReloadingCertificate};
-pub use listener::{bind, stdin_listener};
+pub use listener::{bind, bind_or_stdin, stdin_listener};
+pub use parent::end_with_parent;
+pub use run::{run_until_signal, shutdown_signal};
 pub use serve::{Options, serve};
 pub use tls::config as tls_config;

@@ -160,6 +160,22 @@ fn a_changed_certificate_is_served_and_a_broken_one_is_not() {
 }
 
 #[test]
+fn a_watched_certificate_is_reloaded_without_being_asked() {
+    let files = Files::new();
+    files.renew();
+    let certificate = files.load();
+    let watched = certificate.clone();
+    let server = Running::start(Some(tls_config(certificate).unwrap()), options());
+    let second = files.renew();
+    std::thread::spawn(|| actix_rt::System::new().block_on(watched.watch(Duration::from_millis(5))));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while connect(server.address, &second, &[]).is_err() {
+        assert!(Instant::now() < deadline, "the new certificate is not served");
+    }
+    server.stop();
+}
+
+#[test]
 fn plain_http_answers_too_and_connections_report_their_end() {
     static CLOSED: AtomicUsize = AtomicUsize::new(0);
     let on_close = || {

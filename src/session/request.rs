@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn the_defaults_are_a_redirect_and_a_quarter_of_an_hour() {
         let session = check(|_| {}).unwrap();
-        assert_eq!(session.life, Duration::from_secs(900));
+        assert_eq!(session.life, Duration::from_mins(15));
         assert_eq!(session.handoff, Handoff::Redirect);
     }
 

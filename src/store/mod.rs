@@ -54,6 +54,9 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Result, Self::Webhook, Self::ProviderTest, Self::ProviderLive];
+
     /// The name in the store and in the seal's context.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -210,7 +213,7 @@ pub enum DeliveryOutcome {
         /// Why, in one word for the operator.
         reason: &'static str,
     },
-    /// The schedule is used up; an operator can redeliver.
+    /// The schedule is used up; the event stays, for the operator to see.
     Abandoned {
         /// Why, in one word for the operator.
         reason: &'static str,

@@ -3,7 +3,7 @@
 use crate::cli::Failure;
 use crate::config::Config;
 use crate::hardening::secret::fill_random;
-use crate::hardening::{SealContext, Sealer, SecretText, random_text};
+use crate::hardening::{MasterKeyError, SealContext, Sealer, SecretText, random_text};
 use crate::id::{KeyId, MerchantId};
 use crate::merchant::{AllowList, ApiKey, Merchant, Mode};
 use crate::provider::write_credentials;
@@ -110,6 +110,28 @@ impl Admin {
             }
         }
         Ok(Overview { api_keys: self.store.api_keys(merchant.id.clone()).await?, providers })
+    }
+
+    /// Opens every live secret, and says how many there are: a master key that
+    /// is not the one they were sealed under shows here, not at the first card.
+    ///
+    /// # Errors
+    /// [`Failure`], naming the merchant.
+    pub async fn open_all_secrets(&self) -> Result<usize, Failure> {
+        let mut opened = 0;
+        for merchant in self.all().await? {
+            for kind in SecretKind::ALL {
+                for record in self.store.secrets(merchant.id.clone(), kind).await? {
+                    let context = SealContext { record: record.id.as_str(), field: kind.name() };
+                    let about = |error: MasterKeyError| {
+                        Failure::config(format!("{} secret of {}: {error}", kind.name(), merchant.id))
+                    };
+                    self.sealer.open(context, &record.sealed).map_err(about)?;
+                    opened += 1;
+                }
+            }
+        }
+        Ok(opened)
     }
 
     /// Stores changed settings.

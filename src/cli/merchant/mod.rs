@@ -1,9 +1,13 @@
 //! `vezne merchant …`: create, show and change merchants.
 
 mod admin;
+#[cfg(feature = "sandbox")]
+mod demo;
 mod print;
 
 pub use admin::{Admin, CreatedMerchant, Secrets};
+#[cfg(feature = "sandbox")]
+pub use demo::create_demo;
 
 use super::Failure;
 use crate::config::Config;
@@ -31,6 +35,7 @@ pub struct Common {
 pub enum Verb {
     /// Create a merchant; prints its keys and secrets this once
     Create {
+        /// Configuration and output
         #[command(flatten)]
         common: Common,
         /// What cardholders read on the page
@@ -42,11 +47,13 @@ pub enum Verb {
     },
     /// List every merchant
     List {
+        /// Configuration and output
         #[command(flatten)]
         common: Common,
     },
     /// Show one merchant, without secrets
     Show {
+        /// Configuration and output
         #[command(flatten)]
         common: Common,
         /// mer_…
@@ -54,6 +61,7 @@ pub enum Verb {
     },
     /// Change a merchant's settings; what is not named stays
     Update {
+        /// Configuration and output
         #[command(flatten)]
         common: Common,
         /// mer_…
@@ -73,6 +81,7 @@ pub enum Verb {
     },
     /// Set the keys that the payment provider gave to this merchant
     SetProvider {
+        /// Configuration and output
         #[command(flatten)]
         common: Common,
         /// mer_…
@@ -92,6 +101,7 @@ pub enum Verb {
     },
     /// Make a new API key; the one before lives on for the grace time
     RotateKey {
+        /// Configuration and output
         #[command(flatten)]
         common: Common,
         /// mer_…
@@ -105,6 +115,7 @@ pub enum Verb {
     },
     /// Make a new secret for results, or with --webhook for callbacks
     RotateSigningSecret {
+        /// Configuration and output
         #[command(flatten)]
         common: Common,
         /// mer_…
@@ -118,6 +129,7 @@ pub enum Verb {
     },
     /// Switch a merchant off: no API, no pages; callbacks that wait are delivered
     Disable {
+        /// Configuration and output
         #[command(flatten)]
         common: Common,
         /// mer_…

@@ -6,6 +6,8 @@ use crate::handoff::result::rfc3339;
 use crate::id::MerchantId;
 use crate::merchant::{Merchant, Mode};
 use serde_json::{Value, json};
+use std::fmt;
+use std::io::Write;
 
 /// A new merchant, with its secrets.
 pub(super) fn created(created: &CreatedMerchant, as_json: bool) {
@@ -21,14 +23,17 @@ pub(super) fn created(created: &CreatedMerchant, as_json: bool) {
         }));
         return;
     }
-    println!("merchant        {}", created.merchant.id);
+    say(format_args!("merchant        {}", created.merchant.id));
     for key in keys {
-        println!("API key ({})  {}", key.mode().name(), key.expose());
+        say(format_args!("API key ({})  {}", key.mode().name(), key.expose()));
     }
-    println!("signing secret  {}", created.secrets.signing.expose());
-    println!("webhook secret  {}", created.secrets.webhook.expose());
-    println!();
-    println!("Keep these now: they are not shown again. Next: vezne merchant set-provider {}", created.merchant.id);
+    say(format_args!("signing secret  {}", created.secrets.signing.expose()));
+    say(format_args!("webhook secret  {}", created.secrets.webhook.expose()));
+    say(format_args!(""));
+    say(format_args!(
+        "Keep these now: they are not shown again. Next: vezne merchant set-provider {}",
+        created.merchant.id
+    ));
 }
 
 /// All merchants, a line each.
@@ -39,7 +44,7 @@ pub(super) fn list(merchants: &[Merchant], as_json: bool) {
         return;
     }
     for merchant in merchants {
-        println!("{}  {}  {}", merchant.id, state(merchant), merchant.name);
+        say(format_args!("{}  {}  {}", merchant.id, state(merchant), merchant.name));
     }
 }
 
@@ -54,23 +59,23 @@ pub(super) fn shown(merchant: &Merchant, overview: &Overview, as_json: bool) {
         print_json(&body);
         return;
     }
-    println!("merchant           {}", merchant.id);
-    println!("name               {}", merchant.name);
-    println!("state              {}", state(merchant));
-    println!("created            {}", rfc3339(merchant.created_at));
-    println!("token in redirect  {}", merchant.token_in_redirect);
+    say(format_args!("merchant           {}", merchant.id));
+    say(format_args!("name               {}", merchant.name));
+    say(format_args!("state              {}", state(merchant)));
+    say(format_args!("created            {}", rfc3339(merchant.created_at)));
+    say(format_args!("token in redirect  {}", merchant.token_in_redirect));
     for entry in merchant.allow_list.entries() {
-        println!("allows             {entry}");
+        say(format_args!("allows             {entry}"));
     }
     for key in &overview.api_keys {
         let end = key.retires_at.map(|at| format!(", ends {}", rfc3339(at))).unwrap_or_default();
-        println!("API key            {} ({}), made {}{end}", key.id, key.mode.name(), rfc3339(key.created_at));
+        say(format_args!("API key            {} ({}), made {}{end}", key.id, key.mode.name(), rfc3339(key.created_at)));
     }
     let providers: Vec<&str> = overview.providers.iter().copied().map(Mode::name).collect();
-    println!(
+    say(format_args!(
         "provider keys for  {}",
         if providers.is_empty() { "no mode yet".to_owned() } else { providers.join(", ") }
-    );
+    ));
 }
 
 /// A new key or secret.
@@ -78,7 +83,7 @@ pub(super) fn secret(id: &MerchantId, name: &str, secret: &str, as_json: bool) {
     if as_json {
         return print_json(&json!({ "id": id, name: secret }));
     }
-    println!("{secret}");
+    say(format_args!("{secret}"));
     eprintln!("New {name} of {id}. Keep it now: it is not shown again.");
 }
 
@@ -87,7 +92,7 @@ pub(super) fn done(id: &MerchantId, what: &str, as_json: bool) {
     if as_json {
         return print_json(&json!({ "id": id, "done": what }));
     }
-    println!("{id}: {what}");
+    say(format_args!("{id}: {what}"));
 }
 
 fn settings(merchant: &Merchant) -> Value {
@@ -106,5 +111,10 @@ fn state(merchant: &Merchant) -> &'static str {
 }
 
 fn print_json(value: &Value) {
-    println!("{value}");
+    say(format_args!("{value}"));
+}
+
+/// One line. A reader that has gone away (`| head`) is no failure.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -1,3 +1,5 @@
+//! The card-token client against a TLS server of its own.
+
 use super::*;
 use crate::card::{Card, Cvv, Expiry, Month, Pan};
 use crate::config::EgressConfig;
@@ -132,6 +134,14 @@ async fn a_stale_signature_is_renewed_once() {
     assert!(nonce(second) > nonce(first));
     assert_ne!(first.field("Signature"), second.field("Signature"));
     assert_eq!((first.field("ConversationId"), second.field("ConversationId")), ("order-1", "order-1"));
+}
+
+#[test]
+fn no_nonce_is_given_twice() {
+    let server = TestServer::start(success);
+    let client = client(&config(&server));
+    let nonces: Vec<_> = (0..100).map(|_| client.nonce()).collect();
+    assert!(nonces.is_sorted_by(|one, next| one < next), "{nonces:?}");
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! The pooled client against a TLS server of its own.
+
 use super::*;
 use crate::egress::ConnectError;
 use crate::egress::test_server::{Received, Reply, TestServer, answer};
@@ -70,12 +72,15 @@ async fn an_announced_close_ends_the_connection() {
 
 #[tokio::test]
 async fn a_connection_closed_while_idle_is_replaced_without_resending() {
-    let server = TestServer::start(|_| Reply::Close(answer(200, "", "ok")));
+    let server = TestServer::start(|_| Reply::CloseWhenTold(answer(200, "", "ok")));
     let upstream = upstream(&server);
     for call in 1..=4 {
         assert_eq!(post(&upstream, "x").await.unwrap().status, 200);
+        for _ in 0..10 {
+            yield_now().await; // the connection's task goes to sleep
+        }
         // Blocks the client's thread as well: the close waits unseen in the kernel.
-        server.wait_closed();
+        server.close_and_wait();
         assert_eq!((server.connections(), server.requests().len()), (call, call));
     }
 }

@@ -5,13 +5,19 @@ use crate::store::StoreError;
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::timeout;
 
 /// Requests that may wait; further callers wait for a place.
 const QUEUE: usize = 1024;
 
 /// Writes that share one commit: bounds how long the first one waits.
 const GROUP: usize = 64;
+
+/// How long a caller waits before it gives up on a disk that hangs. The work
+/// may still be done then; every operation is safe to find done.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Runs on a connection, or learns why it cannot; says whether to keep its
 /// changes and how to report.
@@ -97,8 +103,12 @@ async fn submit<T: Send + 'static>(
         (keep, report)
     });
     let gone = || StoreError::Unavailable("the store has stopped".to_owned());
-    jobs.send(job).await.map_err(|_| gone())?;
-    wait.await.map_err(|_| gone())?
+    let answered = async {
+        jobs.send(job).await.map_err(|_| gone())?;
+        wait.await.map_err(|_| gone())?
+    };
+    let slow = || StoreError::Unavailable(format!("the store did not answer in {} seconds", PATIENCE.as_secs()));
+    timeout(PATIENCE, answered).await.map_err(|_| slow())?
 }
 
 /// One transaction for the group, a savepoint for each of its members: a member

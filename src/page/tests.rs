@@ -1,0 +1,237 @@
+//! What holds for whole documents.
+
+use super::*;
+use crate::card::{CvvError, ExpiryError, PanError};
+
+const MISTAKES: &[FieldProblem] = &[
+    FieldProblem::CardNumber(PanError::Luhn),
+    FieldProblem::Expiry(ExpiryError::Past),
+    FieldProblem::Cvv(CvvError::Empty),
+];
+
+fn locale(tag: &str) -> Locale {
+    Locale::negotiate(Some(tag), None, "tr")
+}
+
+fn form_view(problem: Option<Problem<'_>>) -> FormView<'_> {
+    FormView {
+        locale: locale("tr"),
+        merchant_name: "Kırmızı Kedi Kitap",
+        action: "/c/secret",
+        cancel_action: Some("/c/secret/cancel"),
+        form_token: "token-1",
+        expires_in_seconds: 900,
+        this_month: (2026, 3),
+        problem,
+        embed_origin: None,
+        sandbox: false,
+    }
+}
+
+fn problems() -> [Option<Problem<'static>>; 5] {
+    [
+        None,
+        Some(Problem::Fields(MISTAKES)),
+        Some(Problem::Declined { provider_message: Some("Kart limiti yetersiz"), attempts_left: 3 }),
+        Some(Problem::TryAgain),
+        Some(Problem::FormStale),
+    ]
+}
+
+fn notice_view(notice: Notice) -> NoticeView<'static> {
+    NoticeView {
+        locale: locale("tr"),
+        notice,
+        back: Some(("https://shop.example/back?a=1&b=2", "Kırmızı Kedi")),
+        refresh_to: Some("/c/secret"),
+        request_id: "req_1",
+        embed_origin: None,
+        sandbox: false,
+    }
+}
+
+fn done_view(next: &str) -> DoneView<'_> {
+    let (locale, merchant_name) = (locale("tr"), "Kırmızı Kedi");
+    DoneView { locale, merchant_name, outcome: Outcome::Completed, next, embed_origin: None, sandbox: false }
+}
+
+/// The tags of a document that start with `name`, as `<name …>`.
+fn tags<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
+    html.split('<').filter(|rest| rest.starts_with(name)).map(|rest| rest.split('>').next().unwrap()).collect()
+}
+
+/// What stands between `open` and `close`.
+fn between<'a>(html: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    html.split_once(open)?.1.split_once(close).map(|(text, _)| text)
+}
+
+#[test]
+fn no_card_field_ever_has_a_value() {
+    let pages = Pages::new();
+    for problem in problems() {
+        let html = pages.form(&form_view(problem)).html;
+        let inputs = tags(&html, "input");
+        assert_eq!(inputs.len(), 5);
+        for input in inputs {
+            assert_eq!(input.contains("value="), input.contains("type=\"hidden\""), "{input}");
+        }
+    }
+}
+
+#[test]
+fn the_form_posts_what_the_intake_reads() {
+    let html = Pages::new().form(&form_view(None)).html;
+    assert_eq!(html.matches("method=\"post\"").count(), 2);
+    assert_eq!(html.matches("enctype=\"multipart/form-data\"").count(), 2);
+    assert_eq!(html.matches("name=\"formToken\" value=\"token-1\"").count(), 2);
+    for (name, autocomplete) in [("cardNumber", "cc-number"), ("expiry", "cc-exp"), ("cvv", "cc-csc")] {
+        let attributes =
+            format!("name=\"{name}\" type=\"text\" inputmode=\"numeric\" autocomplete=\"{autocomplete}\" maxlength=");
+        assert!(html.contains(&attributes), "{name}");
+        assert!(html.contains(&format!("<label for=\"{name}\">")), "{name}");
+        assert!(html.contains(&format!("id=\"{name}-error\"")), "{name}");
+    }
+}
+
+#[test]
+fn without_a_way_to_cancel_there_is_no_cancel_form() {
+    let view = FormView { cancel_action: None, ..form_view(None) };
+    assert_eq!(tags(&Pages::new().form(&view).html, "form").len(), 1);
+}
+
+#[test]
+fn mistakes_stand_at_their_fields_and_in_the_list() {
+    let html = Pages::new().form(&form_view(Some(Problem::Fields(MISTAKES)))).html;
+    assert_eq!(html.matches("aria-invalid=\"true\"").count(), 3);
+    assert!(html.contains("role=\"alert\" tabindex=\"-1\" autofocus"));
+    for problem in MISTAKES {
+        let message = problem.message(&locale("tr").texts().fields);
+        assert!(html.contains(&format!("id=\"{}-error\">{message}</p>", problem.field().name())));
+        assert!(html.contains(&format!("<a href=\"#{}\">{message}</a>", problem.field().name())));
+    }
+    assert!(between(&html, "<title>", "</title>").unwrap().starts_with("Hata: "));
+}
+
+#[test]
+fn what_others_wrote_stays_text() {
+    let pages = Pages::new();
+    let hostile = "\"><script>alert(1)</script>{shop}'&";
+    let declined = Problem::Declined { provider_message: Some(hostile), attempts_left: 2 };
+    let form = FormView { merchant_name: hostile, form_token: hostile, ..form_view(Some(declined)) };
+    let notice = NoticeView {
+        back: Some(("https://shop.example/", hostile)),
+        refresh_to: Some(hostile),
+        request_id: hostile,
+        ..notice_view(Notice::Waiting)
+    };
+    let next = format!("https://shop.example/{hostile}");
+    let done = DoneView { merchant_name: hostile, ..done_view(&next) };
+    for document in [pages.form(&form), pages.notice(&notice), pages.done(&done)] {
+        assert!(!document.html.contains("<script>alert(1)"), "{}", document.html);
+        assert!(!document.html.contains("\">&#60;script"), "an attribute was ended");
+        assert!(document.html.contains("&#34;&#62;&#60;script&#62;alert(1)&#60;/script&#62;"));
+    }
+}
+
+#[test]
+fn policies_name_exactly_what_is_inlined() {
+    let pages = Pages::new();
+    let waiting = pages.notice(&notice_view(Notice::Waiting));
+    for document in [pages.form(&form_view(None)), waiting, pages.done(&done_view("https://shop.example/"))] {
+        for (open, close, directive) in [("<style>", "</style>", "style-src"), ("<script>", "</script>", "script-src")]
+        {
+            let inlined = between(&document.html, open, close).unwrap().to_owned();
+            let hash = assets::Asset::new(inlined).hash;
+            assert!(document.csp.contains(&format!("{directive} '{hash}'")), "{directive}");
+            assert_eq!(document.html.matches(open).count(), 1);
+        }
+        assert!(!document.html.contains(" style=") && !document.html.contains(" onclick="));
+    }
+}
+
+#[test]
+fn a_notice_without_refresh_runs_nothing() {
+    let document = Pages::new().notice(&notice_view(Notice::Expired));
+    assert!(!document.html.contains("<script") && !document.html.contains("http-equiv"));
+    assert!(!document.csp.contains("script-src"));
+    assert!(document.html.contains("href=\"https://shop.example/back?a=1&#38;b=2\""));
+}
+
+#[test]
+fn every_notice_says_its_own_thing_in_every_language() {
+    let pages = Pages::new();
+    let notices = [
+        Notice::NotFound,
+        Notice::Expired,
+        Notice::Canceled,
+        Notice::Waiting,
+        Notice::TooManyRequests,
+        Notice::BadRequest,
+        Notice::ServerTrouble,
+        Notice::Failed,
+    ];
+    let mut seen = std::collections::BTreeSet::new();
+    for locale in Locale::all() {
+        for notice in notices {
+            let html = pages.notice(&NoticeView { locale, ..notice_view(notice) }).html;
+            assert!(html.contains(&format!("<html lang=\"{}\" dir=\"ltr\">", locale.code())));
+            assert!(seen.insert(between(&html, "<main>", "</main>").unwrap().to_owned()), "{notice:?}");
+        }
+    }
+}
+
+#[test]
+fn only_trouble_that_passes_offers_another_try() {
+    let link = format!("href=\"/c/secret\">{}", locale("tr").texts().frame.retry);
+    for (notice, offered) in [(Notice::ServerTrouble, true), (Notice::TooManyRequests, true), (Notice::Failed, false)] {
+        assert_eq!(Pages::new().notice(&notice_view(notice)).html.contains(&link), offered, "{notice:?}");
+    }
+}
+
+#[test]
+fn the_waiting_page_comes_back_with_and_without_scripts() {
+    let html = Pages::new().notice(&notice_view(Notice::Waiting)).html;
+    assert!(html.contains("<meta http-equiv=\"refresh\" content=\"2; url=/c/secret\">"));
+    assert!(html.contains("data-leave=\"/c/secret\""));
+}
+
+#[test]
+fn the_way_back_leads_to_web_addresses_only() {
+    let pages = Pages::new();
+    let html = pages.done(&done_view("https://shop.example/r?a=1&b=2")).html;
+    assert_eq!(html.matches("=\"https://shop.example/r?a=1&#38;b=2\"").count(), 2);
+    for address in ["javascript:alert(1)", "data:text/html,x", "//shop.example", "shop:back"] {
+        let notice = NoticeView { back: Some((address, "Kedi")), ..notice_view(Notice::Failed) };
+        for document in [pages.done(&done_view(address)), pages.notice(&notice)] {
+            assert!(!document.html.contains(address), "{address}");
+        }
+    }
+}
+
+#[test]
+fn test_mode_is_marked() {
+    let pages = Pages::new();
+    assert!(!pages.form(&form_view(None)).html.contains("class=\"test-mode\""));
+    let view = FormView { sandbox: true, ..form_view(None) };
+    assert!(pages.form(&view).html.contains("class=\"test-mode\""));
+}
+
+#[test]
+fn nothing_is_fetched_from_anywhere() {
+    let pages = Pages::new();
+    for document in [pages.form(&form_view(None)), pages.notice(&notice_view(Notice::Waiting))] {
+        let without_icon = document.html.replace("http://www.w3.org/2000/svg", "");
+        let without_shop = without_icon.replace("https://shop.example", "");
+        assert!(
+            !without_shop.contains("http://") && !without_shop.contains("https://") && !document.html.contains("src=")
+        );
+    }
+}
+
+/// The promise is 25 KB compressed; text like this shrinks to under a third,
+/// so the bound on raw bytes keeps it with room.
+#[test]
+fn the_form_stays_small() {
+    let largest = problems().map(|problem| Pages::new().form(&form_view(problem)).html.len()).into_iter().max();
+    assert!(largest < Some(60_000), "{largest:?}");
+}

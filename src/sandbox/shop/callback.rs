@@ -1,0 +1,37 @@
+//! `POST /callback`: the window tells how a session ended, whether or not the
+//! customer comes back.
+
+use super::Shop;
+use super::verify::{SessionResult, WebhookHeaders};
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+/// The event around a result.
+#[derive(Deserialize)]
+struct Event {
+    data: SessionResult,
+}
+
+/// Answers 204 to a genuine callback, also when it was delivered before; 401
+/// to one that the window did not send; 400 to one that makes no sense.
+pub(super) async fn receive(shop: web::Data<Shop>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let headers = WebhookHeaders {
+        id: header("webhook-id"),
+        timestamp: header("webhook-timestamp"),
+        signature: header("webhook-signature"),
+    };
+    if !headers.vouch_for(&body, &shop.settings.webhook_secret, Timestamp::now().as_second()) {
+        return HttpResponse::Unauthorized().finish();
+    }
+    let Ok(Event { data }) = serde_json::from_slice(&body) else {
+        return HttpResponse::BadRequest().finish();
+    };
+    if !data.is_genuine(&shop.settings.signing_secret) {
+        return HttpResponse::Unauthorized().finish();
+    }
+    let conversation_id = data.conversation_id.clone();
+    shop.orders().called_back(headers.id, &conversation_id, data.into());
+    HttpResponse::NoContent().finish()
+}

@@ -1,0 +1,147 @@
+//! What the shop says, in Turkish and English.
+
+use serde::Deserialize;
+
+/// A language of the shop.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Language {
+    /// Turkish.
+    #[default]
+    Tr,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// The language's tag (BCP 47).
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Tr => "tr",
+            Self::En => "en",
+        }
+    }
+
+    /// The first of a browser's languages that the shop has.
+    pub fn preferred(accept_language: &str) -> Self {
+        let known = |tag: &str| match tag.trim().to_ascii_lowercase() {
+            tag if tag.starts_with("tr") => Some(Self::Tr),
+            tag if tag.starts_with("en") => Some(Self::En),
+            _ => None,
+        };
+        accept_language.split(',').find_map(known).unwrap_or_default()
+    }
+
+    /// The shop's texts.
+    pub fn texts(self) -> &'static Texts {
+        match self {
+            Self::Tr => &TURKISH,
+            Self::En => &ENGLISH,
+        }
+    }
+}
+
+/// Every text of the shop.
+pub(super) struct Texts {
+    pub shop: &'static str,
+    pub demo: &'static str,
+    pub product: &'static str,
+    pub description: &'static str,
+    pub price: &'static str,
+    pub pay: &'static str,
+    pub test_cards: &'static str,
+    pub any_expiry: &'static str,
+    pub untrusted: &'static str,
+    pub untrusted_why: &'static str,
+    pub untrusted_open: &'static str,
+    pub untrusted_import: &'static str,
+    pub untrusted_again: &'static str,
+    pub thanks: &'static str,
+    pub paid: &'static str,
+    pub order: &'static str,
+    pub card: &'static str,
+    pub token: &'static str,
+    pub callback: &'static str,
+    pub callback_waiting: &'static str,
+    pub callback_verified: &'static str,
+    pub back: &'static str,
+    pub canceled: [&'static str; 2],
+    pub not_paid: [&'static str; 2],
+    pub not_genuine: [&'static str; 2],
+    pub unavailable: [&'static str; 2],
+}
+
+const TURKISH: Texts = Texts {
+    shop: "Kavrulmuş",
+    demo: "Gösterim mağazası: gerçek para ve gerçek kart yoktur.",
+    product: "Bakır kahve seti",
+    description: "Elde dövülmüş iki kişilik bakır cezve ve fincan. 250 g taze çekilmiş Türk kahvesiyle birlikte gelir.",
+    price: "249,90 ₺",
+    pay: "Kartla öde",
+    test_cards: "Deneme kartları",
+    any_expiry: "İleri bir son kullanma tarihi ve herhangi bir güvenlik kodu girin.",
+    untrusted: "Tarayıcınız kart sayfasının sertifikasını henüz tanımıyor",
+    untrusted_why: "Kart sayfası bu bilgisayarda üretilmiş bir geliştirme sertifikası kullanıyor. İki yoldan biriyle tanıtın:",
+    untrusted_open: "Kart sayfasını bir kez açın, tarayıcının uyarısını kabul edin ve buraya dönün:",
+    untrusted_import: "Ya da geliştirme sertifika otoritesini tarayıcınıza ekleyin (yalnızca bu bilgisayarın adresleri için geçerlidir):",
+    untrusted_again: "Yeniden dene",
+    thanks: "Teşekkürler!",
+    paid: "Siparişiniz alındı. Kart numaranız mağazaya hiç ulaşmadı; elimizde yalnızca bu jeton var.",
+    order: "Sipariş",
+    card: "Kart",
+    token: "Kart jetonu",
+    callback: "Geri çağrı",
+    callback_waiting: "bekleniyor…",
+    callback_verified: "geldi, imzası doğrulandı",
+    back: "Mağazaya dön",
+    canceled: ["Ödemeden vazgeçtiniz", "Kartınızdan bir şey alınmadı."],
+    not_paid: ["Ödeme tamamlanmadı", "Kart kabul edilmedi ya da süre doldu. Yeniden deneyebilirsiniz."],
+    not_genuine: ["Bu dönüş doğrulanamadı", "İmza tutmuyor ya da sipariş bu mağazanın değil."],
+    unavailable: ["Kart sayfasına ulaşılamıyor", "Biraz sonra yeniden deneyin."],
+};
+
+const ENGLISH: Texts = Texts {
+    shop: "Kavrulmuş",
+    demo: "A demonstration: no real money, no real cards.",
+    product: "Copper coffee set",
+    description: "A hand-hammered copper pot and cups for two, with 250 g of freshly ground Turkish coffee.",
+    price: "₺249.90",
+    pay: "Pay by card",
+    test_cards: "Test cards",
+    any_expiry: "Any future expiry date and any security code will do.",
+    untrusted: "Your browser does not trust the card page's certificate yet",
+    untrusted_why: "The card page uses a development certificate made on this computer. Make it known in one of two ways:",
+    untrusted_open: "Open the card page once, accept the browser's warning, and come back:",
+    untrusted_import: "Or import the development certificate authority (it is valid for this computer's own addresses only):",
+    untrusted_again: "Try again",
+    thanks: "Thank you!",
+    paid: "Your order is placed. Your card number never reached this shop; all we have is this token.",
+    order: "Order",
+    card: "Card",
+    token: "Card token",
+    callback: "Callback",
+    callback_waiting: "waiting…",
+    callback_verified: "arrived, signature verified",
+    back: "Back to the shop",
+    canceled: ["You left the payment", "Nothing was taken from your card."],
+    not_paid: ["The payment was not completed", "The card was refused or time ran out. You can try again."],
+    not_genuine: ["This return could not be verified", "The signature does not fit, or the order is not this shop's."],
+    unavailable: ["The card page cannot be reached", "Try again in a little while."],
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_browsers_first_known_language_wins() {
+        for (header, language) in [
+            ("", Language::Tr),
+            ("en-US,en;q=0.9", Language::En),
+            ("de, tr;q=0.8, en;q=0.7", Language::Tr),
+            ("fr", Language::Tr),
+        ] {
+            assert_eq!(Language::preferred(header), language, "{header}");
+        }
+    }
+}

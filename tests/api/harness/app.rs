@@ -1,0 +1,329 @@
+//! The service under test, with a merchant, a provider and a store of its own.
+
+use super::client::{Answer, Client, Request};
+use super::form::{Card, Form};
+use super::merchant::{MerchantEndpoint, PUBLIC_NAME};
+use super::result::Query;
+use super::sandbox::Provider;
+use super::scene::{PATIENCE, TempDir};
+use rusqlite::{Connection, OpenFlags};
+use serde_json::{Value, json};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use vezne::cli::merchant::Admin;
+use vezne::config::{Config, Environment};
+use vezne::hardening::{MasterKey, SecretText};
+use vezne::id::MerchantId;
+use vezne::merchant::Mode;
+use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES};
+use vezne::startup::Application;
+
+/// A running service and everybody around it.
+pub struct TestApp {
+    pub merchant: MerchantEndpoint,
+    pub sandbox: Provider,
+    pub admin: Admin,
+    pub shop: Shop,
+    pub client: Client,
+    service: Option<Service>,
+    address: SocketAddr,
+    config: Config,
+    directory: TempDir,
+}
+
+/// What the merchant was given.
+pub struct Shop {
+    pub id: MerchantId,
+    pub api_key: String,
+    pub live_api_key: Option<String>,
+    pub signing_secret: String,
+    pub webhook_secret: String,
+}
+
+/// A session as its merchant got it.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub id: String,
+    /// `/c/{secret}`
+    pub path: String,
+}
+
+/// The card form as a cardholder got it.
+pub struct Page {
+    pub answer: Answer,
+    pub token: String,
+}
+
+/// The hand-off page, and where it leads.
+pub struct Handoff {
+    pub answer: Answer,
+    pub url: String,
+    pub query: Query,
+}
+
+/// Settings that differ from the harness's own.
+#[derive(Default)]
+pub struct Setup {
+    settings: Vec<(String, String)>,
+    stall: Option<Duration>,
+}
+
+impl Setup {
+    /// One key of the configuration, such as `limits.page_per_minute`.
+    pub fn set(mut self, key: &str, value: impl ToString) -> Self {
+        self.settings.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// How long the provider takes for the stalling card.
+    pub fn stall(self, stall: Duration) -> Self {
+        Self { stall: Some(stall), ..self }
+    }
+
+    pub async fn start(self) -> TestApp {
+        let directory = TempDir::new();
+        let ca = DevCa::open_or_create(directory.path()).unwrap();
+        let leaf = ca.issue("server", &LOOPBACK_NAMES).unwrap();
+        let sandbox = Provider::start(&leaf, self.stall.unwrap_or(2 * PATIENCE));
+        let merchant = MerchantEndpoint::start(&directory);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let master_key = directory.join("master.key");
+        std::fs::write(&master_key, MasterKey::generate().expose()).unwrap();
+
+        let path = |path: PathBuf| path.to_str().unwrap().to_owned();
+        let mut settings: Vec<(String, String)> = [
+            ("server.public_url", format!("https://localhost:{}", address.port())),
+            ("server.certificate", path(leaf.certificate)),
+            ("server.private_key", path(leaf.private_key)),
+            ("server.workers", "1".to_owned()),
+            ("server.shutdown_seconds", "1".to_owned()),
+            ("store.path", path(directory.join("vezne.db"))),
+            ("keys.master_key_file", path(master_key)),
+            ("provider.card_token.test.url", sandbox.url()),
+            ("provider.card_token.test.ca_file", path(ca.file())),
+            ("callback.ca_file", path(merchant.certificate.clone())),
+            ("callback.retry_seconds", "1,1,1,1".to_owned()),
+            ("egress.allow", "127.0.0.0/8,::1/128".to_owned()),
+            ("limits.api_per_second", "10000".to_owned()),
+            ("limits.page_per_minute", "100000".to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .to_vec();
+        settings.extend(self.settings);
+        let variable = |key: &str| format!("VEZNE_{}", key.to_uppercase().replace('.', "__"));
+        let environment: Environment = settings.into_iter().map(|(key, value)| (variable(&key), value)).collect();
+        let config = Config::from_str("", &environment, directory.path()).unwrap_or_else(|error| panic!("{error}"));
+
+        let admin = Admin::open(&config).unwrap();
+        let shop = create_shop(&admin, &merchant, &sandbox).await;
+        let service = Some(Service::start(config.clone(), listener));
+        let client = Client::new(address, &ca.file());
+        TestApp { merchant, sandbox, admin, shop, client, service, address, config, directory }
+    }
+}
+
+async fn create_shop(admin: &Admin, merchant: &MerchantEndpoint, provider: &Provider) -> Shop {
+    let allow = [
+        "https://shop.example/".to_owned(),
+        format!("https://localhost:{}/", merchant.port),
+        format!("https://{PUBLIC_NAME}:{}/", merchant.port),
+    ];
+    let created = admin.create("Kitapçı <Deniz> & Oğlu", &allow).await.unwrap();
+    let keys = &provider.merchant;
+    for key in &created.api_keys {
+        let secret = SecretText::new(keys.secret_key.clone());
+        let id = &created.merchant.id;
+        admin.set_provider(id, key.mode(), &keys.public_key, &secret, &keys.merchant_number).await.unwrap();
+    }
+    let key = |mode| created.api_keys.iter().find(|key| key.mode() == mode).map(|key| key.expose().to_owned());
+    Shop {
+        api_key: key(Mode::Test).unwrap(),
+        live_api_key: key(Mode::Live),
+        signing_secret: created.secrets.signing.expose().to_owned(),
+        webhook_secret: created.secrets.webhook.expose().to_owned(),
+        id: created.merchant.id,
+    }
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Setup::default().start().await
+    }
+
+    /// A service with other settings.
+    pub fn with(key: &str, value: impl ToString) -> Setup {
+        Setup::default().set(key, value)
+    }
+
+    /// A service whose provider takes so long for the stalling card.
+    pub fn stalling(stall: Duration) -> Setup {
+        Setup::default().stall(stall)
+    }
+
+    /// Stops the service and starts it again on the same data and address.
+    pub fn restart(&mut self) {
+        self.service.take().unwrap().stop();
+        let listener = TcpListener::bind(self.address).unwrap();
+        self.service = Some(Service::start(self.config.clone(), listener));
+    }
+
+    /// The origin as browsers send it.
+    pub fn origin(&self) -> String {
+        format!("https://localhost:{}", self.address.port())
+    }
+
+    /// A call of the merchants' API with the test key.
+    pub fn api(&self, method: &str, path: &str) -> Request<'_> {
+        self.api_as(&self.shop.api_key, method, path)
+    }
+
+    pub fn api_as(&self, key: &str, method: &str, path: &str) -> Request<'_> {
+        self.client.request(method, path).header("authorization", &format!("Bearer {key}"))
+    }
+
+    /// What is asked for when a test does not care.
+    pub fn wanted(&self, changes: Value) -> Value {
+        let mut body = json!({
+            "purpose": "tokenize",
+            "conversationId": format!("order-{}", uuid::Uuid::now_v7().simple()),
+            "returnUrl": "https://shop.example/return",
+            "locale": "en",
+        });
+        let Value::Object(changes) = changes else { panic!("{changes} is no object") };
+        body.as_object_mut().unwrap().extend(changes);
+        body
+    }
+
+    /// Opens a session: the usual one with these changes.
+    pub async fn create_session(&self, changes: Value) -> Session {
+        let json = self.api("POST", "/v1/sessions").json(&self.wanted(changes)).send().await.expect(201).json();
+        let url = json["url"].as_str().unwrap();
+        let path = url.strip_prefix(&self.origin()).unwrap().to_owned();
+        Session { id: json["id"].as_str().unwrap().to_owned(), path }
+    }
+
+    /// The session as its merchant reads it now.
+    pub async fn session(&self, session: &Session) -> Value {
+        self.api("GET", &format!("/v1/sessions/{}", session.id)).send().await.expect(200).json()
+    }
+
+    pub async fn status(&self, session: &Session) -> String {
+        self.session(session).await["status"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.client.request("GET", path).send().await
+    }
+
+    /// The session's page, which must be the form.
+    pub async fn open_page(&self, session: &Session) -> Page {
+        let answer = self.get(&session.path).await.expect(200);
+        let token = form_token(answer.text()).expect("the page has a form").to_owned();
+        Page { answer, token }
+    }
+
+    /// Opens the page, types the card, presses the button.
+    pub async fn submit_card(&self, session: &Session, card: Card) -> Answer {
+        let page = self.open_page(session).await;
+        self.post(session, Form::filled(&page.token, &card)).await
+    }
+
+    /// The same with the page's script.
+    pub async fn submit_by_script(&self, session: &Session, card: Card) -> Answer {
+        let page = self.open_page(session).await;
+        let form = Form::filled(&page.token, &card);
+        self.browser_post(&session.path, form).header("accept", "application/json").send().await
+    }
+
+    /// Sends a form as a browser does that shows our page.
+    pub async fn post(&self, session: &Session, form: Form) -> Answer {
+        self.browser_post(&session.path, form).send().await
+    }
+
+    pub fn browser_post(&self, path: &str, form: Form) -> Request<'_> {
+        self.client
+            .request("POST", path)
+            .header("origin", &self.origin())
+            .header("sec-fetch-site", "same-origin")
+            .body(Form::CONTENT_TYPE, form.finish())
+    }
+
+    /// The cardholder's own cancel button.
+    pub async fn cancel_on_page(&self, session: &Session) -> Answer {
+        let page = self.open_page(session).await;
+        let path = format!("{}/cancel", session.path);
+        self.browser_post(&path, Form::new().field("formToken", &page.token)).send().await
+    }
+
+    /// The merchant's cancel.
+    pub async fn cancel(&self, session: &Session) -> Answer {
+        self.api("POST", &format!("/v1/sessions/{}/cancel", session.id)).send().await
+    }
+
+    /// The hand-off page of an ended session.
+    pub async fn done(&self, session: &Session) -> Handoff {
+        let answer = self.get(&format!("{}/done", session.path)).await.expect(200);
+        let url = answer.header("refresh").strip_prefix("0; url=").expect("a Refresh: 0").to_owned();
+        let query = Query::of(&url);
+        Handoff { answer, url, query }
+    }
+
+    /// Calls that reached the provider.
+    pub fn sandbox_calls(&self) -> u64 {
+        self.sandbox.calls()
+    }
+
+    /// The state and the last failure of each event, oldest first, as an operator sees them.
+    pub fn events(&self) -> Vec<(String, Option<String>)> {
+        let database = Connection::open_with_flags(&self.config.store.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let mut rows = database.prepare("SELECT state, last_reason FROM events ORDER BY id").unwrap();
+        rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Every file that the service wrote or was given.
+    pub fn files(&self) -> Vec<PathBuf> {
+        std::fs::read_dir(self.directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+/// The value of the page's hidden field.
+pub fn form_token(html: &str) -> Option<&str> {
+    html.split_once(r#"name="formToken" value=""#)?.1.split('"').next()
+}
+
+/// The service on a thread of its own.
+struct Service {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Service {
+    fn start(config: Config, listener: TcpListener) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (sender, started) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            actix_rt::System::new().block_on(async {
+                let application = Application::build(config, Some(vec![listener])).unwrap();
+                sender.send(()).unwrap();
+                // A dropped sender stops the service as well: its test is over.
+                application.run_until(async { drop(stopped.await) }).await.unwrap();
+            });
+        });
+        started.recv_timeout(PATIENCE).unwrap();
+        Self { stop, thread }
+    }
+
+    fn stop(self) {
+        drop(self.stop);
+        self.thread.join().unwrap();
+    }
+}

@@ -1,0 +1,20 @@
+//! What a test needs to act as merchant, cardholder, provider and operator.
+
+mod app;
+mod client;
+mod dns;
+mod form;
+mod log;
+mod merchant;
+mod result;
+mod sandbox;
+mod scene;
+
+pub use app::{Session, TestApp, form_token};
+pub use client::Answer;
+pub use dns::NameServer;
+pub use form::{Card, Form, expiry_in};
+pub use log::{keep_log, logged};
+pub use merchant::Reply;
+pub use result::{Query, verify};
+pub use scene::{PATIENCE, eventually};

@@ -1,0 +1,20 @@
+//! The service through its front doors: the merchants' API, the cardholder's
+//! page, the provider and the merchant's endpoint, all over TLS on loopback.
+//!
+//! Each test starts a service of its own, so they run side by side.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod harness;
+
+mod bad_input;
+mod callbacks;
+mod headers;
+mod journey;
+mod keys;
+mod provider_faults;
+mod races;
+mod sessions;
+mod storage;
+mod vectors;
+mod wire;

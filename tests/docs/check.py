@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+"""Holds the documents to the code. Standard library only.
+
+    tests/docs/check.py           checks; ends with `N passed, N failed`
+    tests/docs/check.py --write   copies the examples' marked regions into the README first
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import unquote
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = []
+
+
+def check(name, holds, why=""):
+    RESULTS.append(bool(holds))
+    if not holds:
+        print(f"FAILED {name}" + (f": {why}" if why else ""))
+
+
+def text_of(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def documents():
+    return sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
+
+
+# Links
+
+
+def without_code(text):
+    return re.sub(r"(?ms)^```.*?^```|`[^`\n]*`", "", text)
+
+
+def anchors(text):
+    """The anchors that GitHub gives a document's headings."""
+    found = []
+    for heading in re.findall(r"(?m)^#+ +(.+?) *$", re.sub(r"(?ms)^```.*?^```", "", text)):
+        plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
+        anchor = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+        found.append(f"{anchor}-{found.count(anchor)}" if anchor in found else anchor)
+    return found
+
+
+def links_lead_somewhere():
+    for document in documents():
+        text = without_code(document.read_text(encoding="utf-8"))
+        targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'href="([^"]+)"', text)
+        for target in targets:
+            if re.match(r"[a-z]+:", target):
+                continue
+            path, _, anchor = unquote(target).partition("#")
+            file = (document.parent / path).resolve() if path else document
+            name = f"link {target} in {document.relative_to(ROOT)}"
+            check(name, file.exists(), "there is no such file")
+            if anchor and file.is_file():
+                check(name, anchor in anchors(file.read_text(encoding="utf-8")), "there is no such heading")
+
+
+# Problems
+
+
+def problems_are_those_of_the_code():
+    kinds = re.findall(r'(?m)^    [A-Z_]+ = (\d{3}) "([^"]+)" "([^"]+)"', text_of("src/error.rs"))
+    rows = re.findall(r"(?m)^\| `([a-z-]+)` \| (\d{3}) \| ([^|]+?) \|", text_of("docs/api.md"))
+    in_code = {slug: (status, title) for status, slug, title in kinds}
+    in_document = {slug: (status, title) for slug, status, title in rows}
+    check("src/error.rs has problems", len(in_code) > 5)
+    for slug in sorted(in_code.keys() | in_document.keys()):
+        code, document = in_code.get(slug), in_document.get(slug)
+        check(f"problem {slug} in docs/api.md", code == document, f"code {code}, document {document}")
+
+
+# Cards
+
+
+def cards_are_those_of_the_sandbox():
+    in_code = set(re.findall(r'"(\d{15,16})"', text_of("src/sandbox/magic.rs").split("#[cfg(test)]")[0]))
+    in_document = set(re.findall(r"(?m)^\| (\d{15,16}) \|", text_of("docs/test-cards.md")))
+    check("src/sandbox/magic.rs has cards", len(in_code) > 20)
+    for number in sorted(in_code ^ in_document):
+        check(f"card {number}", False, "in one of src/sandbox/magic.rs and docs/test-cards.md only")
+    check("cards of docs/test-cards.md", in_code == in_document)
+
+
+# Schedule
+
+
+def the_schedule_is_the_default():
+    seconds = text_of("src/config/settings.rs").split("DEFAULT_RETRY_SECONDS: [u64; 10] = [")[1].split("];")[0]
+    products = [item.split("*") for item in re.sub(r"//.*", "", seconds).split(",") if item.strip()]
+    numbers = [math.prod(int(factor) for factor in product) for product in products]
+    units = {"s": 1, "min": 60, "h": 3600}
+    sentence = re.search(r"\*\*Schedule\.\*\*(.*?), each plus", text_of("docs/callbacks.md"), re.S).group(1)
+    waits = [int(number) * units[unit] for number, unit in re.findall(r"(\d+) (s|min|h)\b", sentence)]
+    check("schedule of docs/callbacks.md", waits == numbers, f"code {numbers}, document {waits}")
+
+
+# Tests that SECURITY.md names
+
+
+def named_tests_exist():
+    named = re.findall(r"`([\w/.]+\.rs)::(\w+)`", text_of("SECURITY.md"))
+    check("SECURITY.md names tests", len(named) > 10)
+    for file, name in named:
+        exists = (ROOT / file).is_file() and re.search(rf"\bfn {name}\(", text_of(file))
+        check(f"test {file}::{name} of SECURITY.md", exists, "there is no such test")
+
+
+# Examples
+
+EXAMPLES = ["docs/examples/node.mjs", "docs/examples/python.py", "docs/examples/merchant.php"]
+
+
+def region(path):
+    return re.search(r"(?ms)^(?://|#) readme:begin\n(.*?)^(?://|#) readme:end$", text_of(path)).group(1)
+
+
+def quoted(path):
+    """The README's quotation of an example: what stands before, the code, what stands behind."""
+    return re.compile(rf"(<!-- from {re.escape(path)} -->\n```\w+\n)(.*?)(^```$)", re.S | re.M)
+
+
+def write_readme():
+    readme = text_of("README.md")
+    for path in EXAMPLES:
+        code = region(path)
+        readme = quoted(path).sub(lambda match: match.group(1) + code + match.group(3), readme)
+    (ROOT / "README.md").write_text(readme, encoding="utf-8")
+
+
+def the_readme_quotes_the_examples():
+    readme = text_of("README.md")
+    for path in EXAMPLES:
+        match = quoted(path).search(readme)
+        check(f"README.md quotes {path}", match and match.group(2) == region(path), "run tests/docs/check.py --write")
+
+
+# The worked example, and the examples' verifiers on it
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def sign_result(secret, result):
+    fields = ["session", "status", "conversationId", "timestamp", "tokenDigest"]
+    text = "\n".join(["vezne-result-v1"] + [result[name] for name in fields])
+    return base64url(hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest())
+
+
+def worked_example():
+    document = text_of("docs/verify.md")
+    rows = {name.strip("`"): value for name, value in re.findall(r"(?m)^\| ([^|]+?) \| `([^`]+)` \|$", document)}
+    secret, token = rows.pop("signing secret"), rows.pop("card token")
+    failed = re.search(r"`failed` and an empty `tokenDigest` has the\s+signature `([^`]+)`", document).group(1)
+    return secret, token, rows, dict(rows, status="failed", tokenDigest="", signature=failed)
+
+
+def the_worked_example_recomputes():
+    secret, token, completed, failed = worked_example()
+    check("tokenDigest of docs/verify.md", completed["tokenDigest"] == base64url(hashlib.sha256(token.encode()).digest()))
+    check("signature of docs/verify.md", completed["signature"] == sign_result(secret, completed))
+    check("signature without a token of docs/verify.md", failed["signature"] == sign_result(secret, failed))
+    code = text_of("src/handoff/result.rs")
+    for value in [secret, token, completed["tokenDigest"], completed["signature"], completed["conversationId"]]:
+        check(f"{value} of docs/verify.md in src/handoff/result.rs", f'"{value}"' in code)
+
+
+def result_cases():
+    """Results, and whether they are genuine."""
+    secret, token, completed, failed = worked_example()
+    cases = [(completed, secret, True), (dict(completed, cardToken=token), secret, True), (failed, secret, True)]
+    for name in completed:
+        cases.append((dict(completed, **{name: completed[name] + "x"}), secret, False))
+        cases.append(({key: value for key, value in completed.items() if key != name}, secret, False))
+    cases.append((dict(completed, cardToken="b3RoZXI="), secret, False))
+    cases.append((dict(failed, cardToken=token), secret, False))
+    cases.append((dict(completed, signature=""), secret, False))
+    cases.append((completed, "vzsig_other", False))
+    return cases
+
+
+def callback_cases():
+    """Headers, body, secret, clock, and whether vezne sent it."""
+    secret, body, now = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", '{"type":"session.completed","of":"sipariş-42"}', 1795305600
+    key = base64.b64decode(secret[len("whsec_"):])
+    tag = hmac.new(key, f"evt_1.{now}.{body}".encode(), hashlib.sha256).digest()
+    signature = "v1," + base64.b64encode(tag).decode()
+    good = {"webhook-id": "evt_1", "webhook-timestamp": str(now), "webhook-signature": signature}
+    rotated = dict(good, **{"webhook-signature": f"v1,AAAA v2,x {signature}"})
+    cases = [(good, body, secret, now, True), (rotated, body, secret, now, True)]
+    cases += [(good, body, secret, now + off, abs(off) <= 300) for off in (-301, -300, 300, 301)]
+    cases += [(good, "{}", secret, now, False), (good, body, "whsec_AAAA", now, False)]
+    for name in good:
+        cases.append((dict(good, **{name: ""}), body, secret, now, False))
+        cases.append(({key: value for key, value in good.items() if key != name}, body, secret, now, False))
+    for name, value in [("webhook-id", "evt_2"), ("webhook-timestamp", str(now + 1)), ("webhook-timestamp", "soon"),
+                        ("webhook-signature", signature[len("v1,"):])]:
+        cases.append((dict(good, **{name: value}), body, secret, now, False))
+    return cases
+
+
+RUNNERS = {
+    "docs/examples/node.mjs": (["node"], "run.mjs", """
+import {{ verifyResult, verifyCallback }} from {example};
+import {{ readFileSync }} from 'node:fs';
+const {{ results, callbacks }} = JSON.parse(readFileSync({cases}));
+console.log(JSON.stringify([results.map(([result, secret]) => verifyResult(result, secret)),
+  callbacks.map(([headers, body, secret, now]) => verifyCallback(headers, Buffer.from(body), secret, now))]));
+"""),
+    "docs/examples/python.py": ([sys.executable, "-B"], "run.py", """
+import importlib.util, json
+spec = importlib.util.spec_from_file_location("example", {example})
+example = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(example)
+cases = json.load(open({cases}, encoding="utf-8"))
+print(json.dumps([[example.verify_result(*case) for case in cases["results"]],
+    [example.verify_callback(headers, body.encode(), secret, now) for headers, body, secret, now in cases["callbacks"]]]))
+"""),
+    "docs/examples/merchant.php": (["php"], "run.php", """<?php
+include {example};
+$cases = json_decode(file_get_contents({cases}), true);
+echo json_encode([array_map(fn ($case) => verifyResult(...$case), $cases['results']),
+    array_map(fn ($case) => verifyCallback(...$case), $cases['callbacks'])]);
+"""),
+}
+
+
+def the_examples_tell_genuine_from_forged():
+    results, callbacks = result_cases(), callback_cases()
+    expected = [[case[-1] for case in results], [case[-1] for case in callbacks]]
+    with tempfile.TemporaryDirectory() as folder:
+        cases = Path(folder) / "cases.json"
+        cases.write_text(json.dumps({"results": [case[:-1] for case in results],
+                                     "callbacks": [case[:-1] for case in callbacks]}), encoding="utf-8")
+        for path, (command, name, program) in RUNNERS.items():
+            if not shutil.which(command[0]):
+                print(f"skipped {path}: {command[0]} is not installed")
+                continue
+            script = Path(folder) / name
+            script.write_text(program.format(example=json.dumps(str(ROOT / path)), cases=json.dumps(str(cases))))
+            run = subprocess.run(command + [str(script)], capture_output=True, text=True, timeout=60)
+            answered = json.loads(run.stdout) if run.returncode == 0 else None
+            check(f"{path} on {len(results) + len(callbacks)} cases", answered == expected,
+                  run.stderr.strip() or f"expected {expected}, answered {answered}")
+
+
+def main():
+    if "--write" in sys.argv[1:]:
+        write_readme()
+    links_lead_somewhere()
+    problems_are_those_of_the_code()
+    cards_are_those_of_the_sandbox()
+    the_schedule_is_the_default()
+    named_tests_exist()
+    the_readme_quotes_the_examples()
+    the_worked_example_recomputes()
+    the_examples_tell_genuine_from_forged()
+    failed = RESULTS.count(False)
+    print(f"{len(RESULTS) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

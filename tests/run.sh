@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Runs every check, on a machine that has Rust, Node, Python and root: what is
+# missing is installed first. Ends with the first failure, by name.
+#
+#   tests/run.sh            everything
+#   tests/run.sh api docs   only these steps
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export CARGO_TERM_COLOR=never
+# One profile for all of it, so that the crate is built once.
+readonly PROFILE=ci
+readonly STEPS=(format lints unit production docs browser)
+
+step_format() { cargo fmt --check; }
+
+step_lints() { cargo clippy --profile "$PROFILE" --all-targets --quiet -- -D warnings; }
+
+# Unit tests, the API suite against real servers and the architecture's rules.
+step_unit() { cargo test --profile "$PROFILE" --quiet --no-fail-fast; }
+
+# The build that goes into production: without the sandbox, and without a trace of it.
+step_production() {
+    cargo build --profile "$PROFILE" --no-default-features --quiet --target-dir target/production
+    local binary=target/production/$PROFILE/vezne
+    if grep -aqE 'vezne sandbox|demo-shop|magic card' "$binary"; then
+        echo "the production build holds the sandbox" >&2
+        return 1
+    fi
+    echo "production: 1 passed, 0 failed"
+}
+
+step_docs() { python3 tests/docs/check.py; }
+
+# The whole journey in Debian's Chromium.
+step_browser() {
+    command -v chromium >/dev/null || install_package chromium
+    npm ci --prefix tests/browser --no-audit --no-fund --silent
+    cargo build --profile "$PROFILE" --quiet
+    VEZNE=$PWD/target/$PROFILE/vezne npm test --prefix tests/browser --silent
+}
+
+install_package() {
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+for step in "${@:-${STEPS[@]}}"; do
+    printf '\n== %s\n' "$step"
+    started=$SECONDS
+    "step_$step" || { echo "FAILED: $step" >&2; exit 1; }
+    printf '   %s took %d s\n' "$step" $((SECONDS - started))
+done
+printf '\nall steps passed in %d s\n' "$SECONDS"
