@@ -11,6 +11,7 @@ use hyper::header::{CONTENT_TYPE, HOST, ORIGIN};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::client::Resumption;
+use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::pki_types::ServerName;
 use rustls::version::TLS13;
@@ -72,8 +73,12 @@ pub struct Client {
 impl Client {
     /// A client that takes `form_answer` for the form's right answer.
     pub fn new(address: SocketAddr, exchange: KeyExchange, form_answer: StatusCode) -> Outcome<Self> {
-        let provider = CryptoProvider { kx_groups: vec![exchange.group()], ..aws_lc_rs::default_provider() };
-        let provider = Arc::new(provider);
+        let provider = Arc::new(CryptoProvider {
+            kx_groups: vec![exchange.group()],
+            // What browsers ask for first.
+            cipher_suites: vec![TLS13_AES_128_GCM_SHA256],
+            ..aws_lc_rs::default_provider()
+        });
         let mut tls = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13])?
             .dangerous()

@@ -104,7 +104,7 @@ impl Run {
         let Args { journeys, rounds, concurrency, callbacks, commit, folder, .. } = &self.args;
         println!("- Commit {commit}; {}.", machine::description()?);
         println!("- {rounds} alternating rounds of {journeys} journeys, {concurrency} at a time.");
-        println!("- TLS 1.3, {}, ECDSA P-256, no resumption.", self.exchange.name());
+        println!("- TLS 1.3, {}, AES-128-GCM, ECDSA P-256, no resumption.", self.exchange.name());
         println!("- SQLite synchronous=FULL; a page and its fdatasync take {:.0} µs.", machine::fsync_us(folder)?);
         println!("- Callbacks {}; vezne logs at warn, nginx has no access log.", if *callbacks { "on" } else { "off" });
         Ok(())
