@@ -19,6 +19,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use uuid::Uuid;
 use vezne::server::bind;
 
 /// Connections over which sessions are created at the same time.
@@ -96,7 +97,8 @@ impl Window {
     async fn open_session(&self, client: &Client, connection: &mut Sender) -> Outcome<String> {
         let mut session = json!({
             "purpose": "tokenize",
-            "conversationId": "order-1042",
+            // The upstream takes two calls of one conversation in the same millisecond for a replay.
+            "conversationId": Uuid::now_v7().to_string(),
             "returnUrl": format!("{}return", self.shop_url),
             "expiresIn": 6 * 3600,
         });
