@@ -16,11 +16,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a program alone on the servers' core.
+    /// Starts a program on the servers' core. It ends with this process, too,
+    /// however that ends.
     pub fn start(program: &str, arguments: &[&str], stdin: Stdio) -> Outcome<Self> {
-        let mut command = Command::new("taskset");
-        command.args(["--cpu-list", SERVER_CORE, program]).args(arguments).stdin(stdin);
-        Ok(Self { child: command.spawn().map_err(|error| format!("taskset {program}: {error}"))? })
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM", "taskset", "--cpu-list", SERVER_CORE, program]);
+        let child = command.args(arguments).stdin(stdin).spawn();
+        Ok(Self { child: child.map_err(|error| format!("setpriv: {error}"))? })
     }
 
     /// Seconds on the processor so far, in user mode and in the kernel, of the
