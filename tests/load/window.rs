@@ -1,0 +1,181 @@
+//! vezne itself: installed into a folder of its own, started as an operator
+//! starts it, and filled with sessions through its API.
+
+use crate::Outcome;
+use crate::cards::Cards;
+use crate::client::{Client, Journey, KeyExchange, Sender, send};
+use crate::process::Process;
+use crate::upstream::Upstream;
+use aws_lc_rs::rand;
+use data_encoding::BASE64;
+use futures_util::future::try_join_all;
+use http_body_util::Full;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use uuid::Uuid;
+use vezne::server::bind;
+
+/// Connections over which sessions are created at the same time.
+const API_CONNECTIONS: usize = 16;
+
+/// An installation: configuration, store, merchant, and a bound socket.
+pub struct Window {
+    binary: PathBuf,
+    config: PathBuf,
+    listener: TcpListener,
+    api_key: String,
+    shop_url: String,
+    callbacks: bool,
+}
+
+impl Window {
+    /// Installs into `folder`, which must not be there yet.
+    pub fn install(binary: &Path, folder: &Path, upstream: &Upstream, callbacks: bool) -> Outcome<Self> {
+        fs::create_dir(folder)?;
+        let listener = bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))])?.remove(0);
+        let mut master_key = [0; 32];
+        rand::fill(&mut master_key).map_err(|_| "the system has no randomness")?;
+        fs::write(folder.join("master.key"), BASE64.encode(&master_key))?;
+        let config = folder.join("vezne.toml");
+        fs::write(&config, configuration(listener.local_addr()?, upstream))?;
+        let mut window = Self {
+            binary: binary.to_owned(),
+            config,
+            listener,
+            api_key: String::new(),
+            shop_url: upstream.shop_url(),
+            callbacks,
+        };
+        window.api_key = window.create_merchant(upstream)?;
+        Ok(window)
+    }
+
+    /// Starts it on the socket that it was installed with, which takes
+    /// connections from now on.
+    pub fn start(&self) -> Outcome<Process> {
+        let socket = OwnedFd::from(self.listener.try_clone()?);
+        let config = text(&self.config)?;
+        Process::start(text(&self.binary)?, &["serve", "--config", config, "--listen-stdin"], Stdio::from(socket))
+    }
+
+    /// A client of this window.
+    pub fn client(&self, exchange: KeyExchange) -> Outcome<Client> {
+        Client::new(self.listener.local_addr()?, exchange, StatusCode::SEE_OTHER)
+    }
+
+    /// Whether its sessions are called back about.
+    pub fn calls_back(&self) -> bool {
+        self.callbacks
+    }
+
+    /// Opens sessions and returns the way through each.
+    pub async fn open_sessions(&self, client: &Client, count: usize, cards: &mut Cards) -> Outcome<Vec<Journey>> {
+        let shares = (0..API_CONNECTIONS).map(|index| (count + index) / API_CONNECTIONS);
+        let pages = try_join_all(shares.map(|share| self.open_over_one_connection(client, share))).await?;
+        let journey = |page: String| Journey { form: page.clone(), page, card: cards.number() };
+        Ok(pages.into_iter().flatten().map(journey).collect())
+    }
+
+    async fn open_over_one_connection(&self, client: &Client, count: usize) -> Outcome<Vec<String>> {
+        let mut pages = Vec::with_capacity(count);
+        if count > 0 {
+            let mut connection = client.connect().await?;
+            for _ in 0..count {
+                pages.push(self.open_session(client, &mut connection).await?);
+            }
+        }
+        Ok(pages)
+    }
+
+    async fn open_session(&self, client: &Client, connection: &mut Sender) -> Outcome<String> {
+        let mut session = json!({
+            "purpose": "tokenize",
+            // The upstream takes two calls of one conversation in the same millisecond for a replay.
+            "conversationId": Uuid::now_v7().to_string(),
+            "returnUrl": format!("{}return", self.shop_url),
+            "expiresIn": 6 * 3600,
+        });
+        if self.callbacks {
+            session["callbackUrl"] = format!("{}callback", self.shop_url).into();
+        }
+        let request = client
+            .request(Method::POST, "/v1/sessions")
+            .header(AUTHORIZATION, format!("Bearer {}", self.api_key))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::from(session.to_string()))?;
+        let (status, body) = send(connection, request).await?;
+        let answer: Value = serde_json::from_slice(&body)?;
+        let page = answer["url"].as_str().and_then(|url| url.find("/c/").map(|at| url[at..].to_owned()));
+        page.ok_or_else(|| format!("a session was answered {status}: {answer}").into())
+    }
+
+    /// A merchant with the upstream's keys; returns its API key.
+    fn create_merchant(&self, upstream: &Upstream) -> Outcome<String> {
+        let allow = upstream.shop_url();
+        let created = self.command(&["create", "--name", "Deneme Mağazası", "--allow", &allow], "")?;
+        let id = created["id"].as_str().ok_or("the merchant has no id")?;
+        let (merchant, mode) = (&upstream.merchant, ["--mode", "test"]);
+        let keys = ["--public-key", &merchant.public_key, "--merchant-number", &merchant.merchant_number];
+        self.command(&[&["set-provider", id], &mode[..], &keys].concat(), &merchant.secret_key)?;
+        Ok(created["apiKeys"]["test"].as_str().ok_or("the merchant has no key")?.to_owned())
+    }
+
+    /// `vezne merchant …`, answered in JSON.
+    fn command(&self, arguments: &[&str], input: &str) -> Outcome<Value> {
+        let mut command = Command::new(&self.binary);
+        command.arg("merchant").args(arguments).args(["--json", "--config", text(&self.config)?]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes())?;
+        }
+        let output = child.wait_with_output()?;
+        if !output.status.success() {
+            return Err(format!("vezne merchant {}: {}", arguments[0], output.status).into());
+        }
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+}
+
+/// Everything as in production, but for one worker, limits that a single client
+/// address does not meet, and a log that only troubles reach.
+fn configuration(address: SocketAddr, upstream: &Upstream) -> String {
+    let quoted = |path: &Path| json!(path).to_string();
+    let (ca_file, certificate) = (quoted(&upstream.ca_file), quoted(&upstream.certificate.certificate));
+    let (private_key, token_url) = (quoted(&upstream.certificate.private_key), upstream.token_url());
+    format!(
+        r#"
+[server]
+public_url = "https://{address}"
+certificate = {certificate}
+private_key = {private_key}
+workers = 1
+[store]
+path = "vezne.db"
+[keys]
+master_key_file = "master.key"
+[provider.card_token.test]
+url = "{token_url}"
+ca_file = {ca_file}
+[callback]
+ca_file = {ca_file}
+[egress]
+allow = ["127.0.0.0/8"]
+[limits]
+api_per_second = 100000
+page_per_minute = 1000000
+[log]
+level = "warn"
+"#
+    )
+}
+
+fn text(path: &Path) -> Outcome<&str> {
+    path.to_str().ok_or_else(|| format!("{} is not UTF-8", path.display()).into())
+}
