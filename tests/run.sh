@@ -22,8 +22,8 @@ step_unit() { RUST_TEST_THREADS=8 cargo test --profile "$PROFILE" --quiet --no-f
 
 # The build that goes into production: without the sandbox, and without a trace of it.
 step_production() {
-    cargo build --profile "$PROFILE" --no-default-features --quiet --target-dir target/production
-    local binary=target/production/$PROFILE/vezne
+    cargo build --profile "$PROFILE" --no-default-features --quiet
+    local binary=target/$PROFILE/vezne
     if grep -aqE 'vezne sandbox|demo-shop|magic card' "$binary"; then
         echo "the production build holds the sandbox" >&2
         return 1
