@@ -73,7 +73,7 @@ mod tests {
     fn the_soft_limit_becomes_the_hard_one() {
         let before = getrlimit(Resource::Nofile);
         let lower = before.maximum.map_or(1024, |maximum| maximum - 1);
-        setrlimit(Resource::Nofile, Rlimit { current: Some(lower), ..before.clone() }).unwrap();
+        setrlimit(Resource::Nofile, Rlimit { current: Some(lower), ..before }).unwrap();
         assert_eq!(connections_per_worker(1, 1), 1);
         assert_eq!(getrlimit(Resource::Nofile).current, before.maximum);
     }
