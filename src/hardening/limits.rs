@@ -46,7 +46,7 @@ impl Limits {
     /// Counts a page or form request of a client: an IPv4 address or an IPv6 /64.
     pub fn client(&self, address: IpAddr) -> Result<(), TooMany> {
         prune(&self.clients);
-        self.clients.check_key(&prefix(address)).map_err(|refusal| too_many(&refusal))
+        self.clients.check_key(&subscriber(address)).map_err(|refusal| too_many(&refusal))
     }
 }
 
@@ -62,14 +62,13 @@ fn too_many(refusal: &governor::NotUntil<<DefaultClock as Clock>::Instant>) -> T
     TooMany { retry_after_seconds: wait.as_secs().max(1) }
 }
 
-/// One subscriber has one IPv4 address or one IPv6 /64 (RFC 6177).
-fn prefix(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => IpAddr::V4(v4),
-            None => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
-        },
-        IpAddr::V4(_) => address,
+/// The client that an address stands for: one subscriber has one IPv4 address
+/// or one IPv6 /64 (RFC 6177).
+#[must_use]
+pub fn subscriber(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

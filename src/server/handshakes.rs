@@ -1,5 +1,6 @@
 //! How many TLS handshakes one client may have under way.
 
+use crate::hardening::limits::subscriber;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -46,13 +47,6 @@ impl Drop for Place {
             Some(count) if *count > 1 => *count -= 1,
             _ => drop(under_way.remove(&self.client)),
         }
-    }
-}
-
-fn subscriber(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -68,7 +68,7 @@ impl Default for Options {
         Self {
             workers: 0,
             max_connections: 10_000,
-            handshakes_per_client: 128,
+            handshakes_per_client: 1024,
             keep_alive: Duration::from_mins(3),
             head_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_mins(2),
