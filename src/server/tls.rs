@@ -1,7 +1,7 @@
 //! TLS as the listener speaks it.
 
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::server::ResolvesServerCert;
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::version::{TLS12, TLS13};
 use rustls::{Error, ServerConfig};
 use std::sync::Arc;
@@ -18,5 +18,9 @@ pub fn config(certificates: Arc<dyn ResolvesServerCert>) -> Result<Arc<ServerCon
         .with_no_client_auth()
         .with_cert_resolver(certificates);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A cardholder comes once: tickets and kept sessions would cost each of them
+    // something, help hardly any, and keep secrets of past connections.
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(Arc::new(config))
 }

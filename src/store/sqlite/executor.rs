@@ -22,7 +22,23 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Runs on a connection, or learns why it cannot; says whether to keep its
 /// changes and how to report.
-type Job = Box<dyn FnOnce(Result<&Connection, String>) -> (bool, Report) + Send>;
+type Work = Box<dyn FnOnce(Result<&Connection, String>) -> (bool, Report) + Send>;
+
+/// What a thread is asked to do.
+struct Job {
+    work: Work,
+    durability: Durability,
+}
+
+/// What a commit survives.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+enum Durability {
+    /// The end of the process. A power cut can undo it, and it alone: commits
+    /// before it stand.
+    Process,
+    /// A power cut (`synchronous=FULL`: one fsync).
+    Power,
+}
 
 /// Tells the waiting caller, after the commit or its failure.
 type Report = Box<dyn FnOnce(Option<String>)>;
@@ -34,6 +50,8 @@ impl Writer {
     pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         spawn("store-writer", move || {
+            // How `connect` has opened it.
+            let mut durability = Durability::Power;
             while let Some(first) = queue.blocking_recv() {
                 let mut group = vec![first];
                 while group.len() < GROUP {
@@ -41,6 +59,10 @@ impl Writer {
                         Ok(job) => group.push(job),
                         Err(_) => break,
                     }
+                }
+                let wanted = group.iter().map(|job| job.durability).max().unwrap_or(Durability::Power);
+                if wanted != durability && set_durability(&connection, wanted) {
+                    durability = wanted;
                 }
                 commit_together(&connection, group);
             }
@@ -53,7 +75,16 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&self.0, work).await
+        submit(&self.0, Durability::Power, work).await
+    }
+
+    /// The same without an fsync of its own: for what may be undone by a power
+    /// cut without harm.
+    pub(super) async fn run_relaxed<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        submit(&self.0, Durability::Process, work).await
     }
 }
 
@@ -69,7 +100,7 @@ impl Readers {
             spawn("store-reader", move || {
                 loop {
                     let Some(job) = queue.blocking_lock().blocking_recv() else { return };
-                    let (_, report) = job(Ok(&connection));
+                    let (_, report) = (job.work)(Ok(&connection));
                     report(None);
                 }
             })?;
@@ -82,16 +113,17 @@ impl Readers {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&self.0, work).await
+        submit(&self.0, Durability::Process, work).await
     }
 }
 
 async fn submit<T: Send + 'static>(
     jobs: &mpsc::Sender<Job>,
+    durability: Durability,
     work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let (answer, wait) = oneshot::channel();
-    let job: Job = Box::new(move |connection| {
+    let work: Work = Box::new(move |connection| {
         let result = connection.map_err(StoreError::Unavailable).and_then(work);
         let keep = result.is_ok();
         let report: Report = Box::new(move |failed| {
@@ -103,6 +135,7 @@ async fn submit<T: Send + 'static>(
         });
         (keep, report)
     });
+    let job = Job { work, durability };
     let gone = || StoreError::Unavailable("the store has stopped".to_owned());
     let answered = async {
         jobs.send(job).await.map_err(|_| gone())?;
@@ -112,25 +145,37 @@ async fn submit<T: Send + 'static>(
     timeout(PATIENCE, answered).await.map_err(|_| slow())?
 }
 
-/// One transaction for the group, a savepoint for each of its members: a member
-/// that fails undoes itself alone; a commit that fails fails them all.
+/// One transaction for the group, a savepoint for each of several members: a
+/// member that fails undoes itself alone; a commit that fails fails them all.
 fn commit_together(connection: &Connection, group: Vec<Job>) {
     let mut failed = execute(connection, "BEGIN IMMEDIATE");
     let mut reports = Vec::with_capacity(group.len());
+    let alone = group.len() == 1;
+    let mut undo = false;
     for job in group {
-        failed = failed.or_else(|| execute(connection, "SAVEPOINT member"));
+        if !alone {
+            failed = failed.or_else(|| execute(connection, "SAVEPOINT member"));
+        }
         let connection_or_reason = failed.clone().map_or(Ok(connection), Err);
         // A panic must not end the only thread that writes; it undoes the group.
-        let Ok((keep, report)) = catch_unwind(AssertUnwindSafe(|| job(connection_or_reason))) else {
+        let Ok((keep, report)) = catch_unwind(AssertUnwindSafe(|| (job.work)(connection_or_reason))) else {
             failed = failed.or_else(|| Some("a store operation panicked".to_owned()));
             continue;
         };
         reports.push(report);
-        let end = if keep { "RELEASE member" } else { "ROLLBACK TO member; RELEASE member" };
-        failed = failed.or_else(|| execute(connection, end));
+        if alone {
+            undo = !keep;
+            continue;
+        }
+        if !keep {
+            failed = failed.or_else(|| execute(connection, "ROLLBACK TO member"));
+        }
+        failed = failed.or_else(|| execute(connection, "RELEASE member"));
     }
-    failed = failed.or_else(|| execute(connection, "COMMIT"));
-    if failed.is_some() && !connection.is_autocommit() {
+    if failed.is_none() && !undo {
+        failed = execute(connection, "COMMIT");
+    }
+    if !connection.is_autocommit() {
         let _ = execute(connection, "ROLLBACK");
     }
     for report in reports {
@@ -138,9 +183,16 @@ fn commit_together(connection: &Connection, group: Vec<Job>) {
     }
 }
 
-/// Runs a statement; says why when it failed.
+/// Runs a statement, which stays prepared; says why when it failed.
 fn execute(connection: &Connection, sql: &str) -> Option<String> {
-    connection.execute_batch(sql).err().map(|error| error.to_string())
+    let done = connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+    done.err().map(|error| error.to_string())
+}
+
+/// Says whether it took effect; where it did not, commits stay as they were.
+fn set_durability(connection: &Connection, durability: Durability) -> bool {
+    let level = if durability == Durability::Power { "FULL" } else { "NORMAL" };
+    connection.pragma_update(None, "synchronous", level).is_ok()
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {

@@ -174,7 +174,9 @@ impl Store for SqliteStore {
     }
 
     async fn claim(&self, id: SessionId, lease: Duration) -> Result<ClaimOutcome, StoreError> {
-        self.writer.run(move |db| sessions::claim(db, &id, lease)).await
+        // A claim that a power cut undoes leaves the session open, as the end of
+        // its lease would; no process that held it has survived the cut.
+        self.writer.run_relaxed(move |db| sessions::claim(db, &id, lease)).await
     }
 
     async fn complete(&self, claim: &Claimed, completion: &Completion) -> Result<CommitOutcome, StoreError> {
