@@ -1,8 +1,10 @@
 //! The hosted page: documents, languages, security headers.
 //!
-//! Pure: a view goes in, a document and its Content-Security-Policy come out.
-//! No HTTP types, no clock, and no type that could hold a card: a page that is
-//! shown again after a refused card has nothing to fill its fields with.
+//! What makes documents is pure: a view goes in, a document and its
+//! Content-Security-Policy come out; no HTTP types, no clock. `visit` and
+//! `handler` stand between them and the browser. No type here could hold a
+//! card: a page that is shown again after a refused card has nothing to fill
+//! its fields with.
 
 mod answer;
 mod assets;

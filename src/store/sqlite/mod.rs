@@ -198,11 +198,13 @@ impl Store for SqliteStore {
     }
 
     async fn lease_deliveries(&self, ask: DeliveryAsk) -> Result<Vec<Delivery>, StoreError> {
-        self.writer.run(move |db| outbox::lease(db, &ask)).await
+        // Undone by a power cut, a lease or its outcome means one more delivery:
+        // at least once is what is promised.
+        self.writer.run_relaxed(move |db| outbox::lease(db, &ask)).await
     }
 
     async fn settle_delivery(&self, event: EventId, attempt: u32, outcome: DeliveryOutcome) -> Result<(), StoreError> {
-        self.writer.run(move |db| outbox::settle(db, &event, attempt, &outcome)).await
+        self.writer.run_relaxed(move |db| outbox::settle(db, &event, attempt, &outcome)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
