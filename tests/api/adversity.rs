@@ -1,7 +1,7 @@
 //! What goes on while something is slow, busy or gone: other merchants'
 //! callbacks, a commit, a drain, the readiness check.
 
-use crate::harness::{Card, Form, Reply, Session, TestApp, eventually};
+use crate::harness::{Card, Reply, Session, TestApp, eventually};
 use rusqlite::Connection;
 use serde_json::json;
 use std::time::Duration;
@@ -104,16 +104,7 @@ async fn an_outcome_waits_for_a_store_that_is_busy() {
 async fn a_drain_waits_for_a_card_whose_browser_has_gone() {
     let mut app = TestApp::stalling(STALL).set("server.shutdown_seconds", "20").start().await;
     let session = app.create_session(json!({})).await;
-    let token = app.open_page(&session).await.token;
-    let body = Form::filled(&token, &Card::magic(Behaviour::Stall)).finish();
-    let head = format!(
-        "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
-        session.path,
-        Form::CONTENT_TYPE,
-        body.len()
-    );
-    let mut connection = app.client.connect().await;
-    connection.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+    let connection = app.begin_submit(&session, Card::magic(Behaviour::Stall)).await;
     until_claimed(&app, &session).await;
     drop(connection);
     app.restart();

@@ -4,7 +4,6 @@ use crate::harness::{Card, Form, Session, TestApp, eventually, verify};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 use vezne::card::{Cvv, Expiry, Month, Pan};
 use vezne::hardening::Sealed;
 use vezne::id::SessionId;
@@ -121,16 +120,7 @@ async fn a_session_that_expires_with_a_card_on_its_way_waits_for_it() {
 async fn a_cardholder_who_leaves_after_sending_changes_nothing() {
     let app = TestApp::stalling(STALL).start().await;
     let session = app.create_session(json!({ "callbackUrl": app.merchant.url() })).await;
-    let token = app.open_page(&session).await.token;
-    let body = Form::filled(&token, &Card::magic(Behaviour::Stall)).finish();
-    let head = format!(
-        "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
-        session.path,
-        Form::CONTENT_TYPE,
-        body.len()
-    );
-    let mut connection = app.client.connect().await;
-    connection.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+    let connection = app.begin_submit(&session, Card::magic(Behaviour::Stall)).await;
     until_status_is(&app, &session, "claimed").await;
     drop(connection);
     let callback = app.merchant.callback().await;
@@ -143,16 +133,7 @@ async fn a_cardholder_who_leaves_after_sending_changes_nothing() {
 async fn a_stop_waits_for_the_card_on_its_way() {
     let mut app = TestApp::stalling(STALL).set("server.shutdown_seconds", "20").start().await;
     let session = app.create_session(json!({})).await;
-    let token = app.open_page(&session).await.token;
-    let body = Form::filled(&token, &Card::magic(Behaviour::Stall)).finish();
-    let head = format!(
-        "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
-        session.path,
-        Form::CONTENT_TYPE,
-        body.len()
-    );
-    let mut connection = app.client.connect().await;
-    connection.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+    let _connection = app.begin_submit(&session, Card::magic(Behaviour::Stall)).await;
     until_status_is(&app, &session, "claimed").await;
     app.restart();
     assert_eq!(app.status(&session).await, "completed");

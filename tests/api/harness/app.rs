@@ -14,7 +14,10 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio_rustls::client::TlsStream;
 use vezne::cli::merchant::Admin;
 use vezne::config::Config;
 use vezne::id::MerchantId;
@@ -143,6 +146,21 @@ impl TestApp {
     /// Sends a form as a browser does that shows our page.
     pub async fn post(&self, session: &Session, form: Form) -> Answer {
         self.browser_post(&session.path, form).send().await
+    }
+
+    /// Sends a filled form and does not read the answer: the connection is the caller's to drop.
+    pub async fn begin_submit(&self, session: &Session, card: Card) -> TlsStream<TcpStream> {
+        let token = self.open_page(session).await.token;
+        let body = Form::filled(&token, &card).finish();
+        let head = format!(
+            "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
+            session.path,
+            Form::CONTENT_TYPE,
+            body.len()
+        );
+        let mut connection = self.client.connect().await;
+        connection.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+        connection
     }
 
     pub fn browser_post(&self, path: &str, form: Form) -> Request<'_> {
