@@ -6,6 +6,7 @@ use super::testing::{Answer, Running, request};
 use super::{Sandbox, SandboxKeys, SandboxMerchant, TOKEN_PATH, routes};
 use actix_web::web;
 use serde_json::Value;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 struct TestSandbox {
@@ -67,9 +68,14 @@ impl TestSandbox {
         Self { running, merchant, state }
     }
 
-    /// A right call, made `milliseconds` away from now.
+    /// A right call, made `milliseconds` away from now. No two calls have the
+    /// same nonce: two in one millisecond would have the same signature.
     fn call_at(&self, number: &str, conversation: &str, milliseconds: i64) -> Call {
-        let nonce = (jiff::Timestamp::now().as_millisecond() + milliseconds).to_string();
+        static LAST: AtomicI64 = AtomicI64::new(0);
+        let now = jiff::Timestamp::now().as_millisecond();
+        LAST.fetch_max(now, Ordering::SeqCst);
+        let unique = LAST.fetch_add(1, Ordering::SeqCst);
+        let nonce = (unique + milliseconds).to_string();
         let SandboxMerchant { public_key, secret_key, merchant_number } = &self.merchant;
         let signature = SigningKey::from_base64(secret_key).unwrap().sign(&SignedCall {
             public_key,
