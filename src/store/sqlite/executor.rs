@@ -4,10 +4,10 @@
 use crate::store::StoreError;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 /// Requests that may wait; further callers wait for a place.
@@ -89,31 +89,46 @@ impl Writer {
 }
 
 /// Connections that only read.
-pub(super) struct Readers(mpsc::Sender<Job>);
+pub(super) struct Readers {
+    at_hand: Mutex<Vec<Connection>>,
+    jobs: mpsc::Sender<Job>,
+}
 
 impl Readers {
-    pub(super) fn start(connections: Vec<Connection>) -> Result<Self, StoreError> {
-        let (jobs, queue) = mpsc::channel::<Job>(QUEUE);
-        let queue = Arc::new(Mutex::new(queue));
-        for connection in connections {
-            let queue = Arc::clone(&queue);
-            spawn("store-reader", move || {
-                loop {
-                    let Some(job) = queue.blocking_lock().blocking_recv() else { return };
-                    let (_, report) = (job.work)(Ok(&connection));
-                    report(None);
-                }
-            })?;
-        }
-        Ok(Self(jobs))
+    /// `at_hand` serve short reads, `behind` those that may take a while.
+    pub(super) fn start(at_hand: Vec<Connection>, behind: Connection) -> Result<Self, StoreError> {
+        let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
+        spawn("store-reader", move || {
+            while let Some(job) = queue.blocking_recv() {
+                let (_, report) = (job.work)(Ok(&behind));
+                report(None);
+            }
+        })?;
+        Ok(Self { at_hand: Mutex::new(at_hand), jobs })
     }
 
-    /// Runs `work`, which must not write.
+    /// Reads a row or a few by an index, on the calling thread: that takes less
+    /// time than handing the work to another. `work` must not write.
+    pub(super) async fn point<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let Some(connection) = self.lock().pop() else { return self.run(work).await };
+        let result = work(&connection);
+        self.lock().push(connection);
+        result
+    }
+
+    /// Runs `work`, which must not write, on a thread of its own.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&self.0, Durability::Process, work).await
+        submit(&self.jobs, Durability::Process, work).await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.at_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -32,8 +32,8 @@ const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 /// Migrations by number: applied in order, never changed once released.
 const MIGRATIONS: &[(u32, &str)] = &[(1, include_str!("../migrations/0001_initial.sql"))];
 
-/// Threads that answer reads; writes have one of their own.
-const READERS: usize = 2;
+/// Connections for short reads: as many as happen at the same time on a few cores.
+const READERS: usize = 4;
 
 /// How long to wait for another process (the command line) that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -59,8 +59,8 @@ impl SqliteStore {
         create_private(path)?;
         let mut connection = connect(path)?;
         migrate(&mut connection)?;
-        let readers = (0..READERS).map(|_| connect(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Readers::start(readers)? })
+        let at_hand = (0..READERS).map(|_| connect(path)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { writer: Writer::start(connection)?, readers: Readers::start(at_hand, connect(path)?)? })
     }
 }
 
@@ -130,7 +130,7 @@ impl Store for SqliteStore {
     }
 
     async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
-        self.readers.run(move |db| merchants::one(db, &id)).await
+        self.readers.point(move |db| merchants::one(db, &id)).await
     }
 
     async fn merchants(&self) -> Result<Vec<Merchant>, StoreError> {
@@ -150,11 +150,11 @@ impl Store for SqliteStore {
     }
 
     async fn secrets(&self, merchant: MerchantId, kind: SecretKind) -> Result<Vec<SecretRecord>, StoreError> {
-        self.readers.run(move |db| merchants::secrets(db, &merchant, kind)).await
+        self.readers.point(move |db| merchants::secrets(db, &merchant, kind)).await
     }
 
     async fn authenticate(&self, key: Fingerprint) -> Result<Option<Authenticated>, StoreError> {
-        self.readers.run(move |db| merchants::authenticate(db, key)).await
+        self.readers.point(move |db| merchants::authenticate(db, key)).await
     }
 
     async fn create_session(&self, session: NewSession) -> Result<Session, StoreError> {
@@ -162,7 +162,7 @@ impl Store for SqliteStore {
     }
 
     async fn session(&self, merchant: MerchantId, mode: Mode, id: SessionId) -> Result<Option<Session>, StoreError> {
-        self.readers.run(move |db| sessions::of_merchant(db, &merchant, mode, &id)).await
+        self.readers.point(move |db| sessions::of_merchant(db, &merchant, mode, &id)).await
     }
 
     async fn sessions(&self, query: SessionQuery) -> Result<SessionPage, StoreError> {
@@ -170,7 +170,7 @@ impl Store for SqliteStore {
     }
 
     async fn session_by_secret(&self, secret: Fingerprint) -> Result<Option<(Session, Merchant)>, StoreError> {
-        self.readers.run(move |db| sessions::by_secret(db, secret)).await
+        self.readers.point(move |db| sessions::by_secret(db, secret)).await
     }
 
     async fn claim(&self, id: SessionId, lease: Duration) -> Result<ClaimOutcome, StoreError> {
