@@ -51,7 +51,7 @@ impl Writer {
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         spawn("store-writer", move || {
             // How `connect` has opened it.
-            let mut durability = Durability::Power;
+            let mut level = Durability::Power;
             while let Some(first) = queue.blocking_recv() {
                 let mut group = vec![first];
                 while group.len() < GROUP {
@@ -60,11 +60,8 @@ impl Writer {
                         Err(_) => break,
                     }
                 }
-                let wanted = group.iter().map(|job| job.durability).max().unwrap_or(Durability::Power);
-                if wanted != durability && set_durability(&connection, wanted) {
-                    durability = wanted;
-                }
-                commit_together(&connection, group);
+                let failed = set_level(&connection, &mut level, &group);
+                commit_together(&connection, failed, group);
             }
         })?;
         Ok(Self(jobs))
@@ -161,9 +158,10 @@ async fn submit<T: Send + 'static>(
 }
 
 /// One transaction for the group, a savepoint for each of several members: a
-/// member that fails undoes itself alone; a commit that fails fails them all.
-fn commit_together(connection: &Connection, group: Vec<Job>) {
-    let mut failed = execute(connection, "BEGIN IMMEDIATE");
+/// member that fails undoes itself alone; a commit that fails fails them all, as
+/// does what has `failed` before.
+fn commit_together(connection: &Connection, failed: Option<String>, group: Vec<Job>) {
+    let mut failed = failed.or_else(|| execute(connection, "BEGIN IMMEDIATE"));
     let mut reports = Vec::with_capacity(group.len());
     let alone = group.len() == 1;
     let mut undo = false;
@@ -204,10 +202,19 @@ fn execute(connection: &Connection, sql: &str) -> Option<String> {
     done.err().map(|error| error.to_string())
 }
 
-/// Says whether it took effect; where it did not, commits stay as they were.
-fn set_durability(connection: &Connection, durability: Durability) -> bool {
-    let level = if durability == Durability::Power { "FULL" } else { "NORMAL" };
-    connection.pragma_update(None, "synchronous", level).is_ok()
+/// Gives the connection the level that the most demanding member needs; says
+/// why when it failed, for then the group must not be called durable.
+fn set_level(connection: &Connection, level: &mut Durability, group: &[Job]) -> Option<String> {
+    let wanted = group.iter().map(|job| job.durability).max().unwrap_or(Durability::Power);
+    if wanted == *level {
+        return None;
+    }
+    let name = if wanted == Durability::Power { "FULL" } else { "NORMAL" };
+    match connection.pragma_update(None, "synchronous", name) {
+        Ok(()) => *level = wanted,
+        Err(error) => return Some(error.to_string()),
+    }
+    None
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
