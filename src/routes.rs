@@ -11,7 +11,6 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, ServiceConfig, ThinData, get, head, post, resource, route};
 use actix_web::{App, Error, HttpMessage, HttpResponse};
 use std::time::Instant;
-use url::Host;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("vezne-request-id");
 
@@ -63,9 +62,7 @@ async fn observe(
     let id = RequestId::generate();
     let method = request.method().clone();
     request.extensions_mut().insert(id.clone());
-    let with_hsts = request.app_data::<Data<Window>>().is_some_and(|window| {
-        window.public_url.scheme() == "https" && !window.public_url.host().is_none_or(|host| is_loopback(&host))
-    });
+    let with_hsts = request.app_data::<Data<Window>>().is_some_and(|window| window.with_hsts);
     let mut response = next.call(request).await?;
     let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let status = response.status().as_u16();
@@ -76,14 +73,6 @@ async fn observe(
     let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(request_id = id.as_str(), method = method.as_str(), route, status, duration_ms, "request");
     Ok(response)
-}
-
-fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => *name == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    }
 }
 
 /// The process runs.

@@ -184,6 +184,7 @@ fn window(config: &Config, master_key: &MasterKey, store: SharedStore) -> Result
         pages: Pages::new(),
         limits: Limits::new(&config.limits),
         public_url: config.server.public_url.clone(),
+        with_hsts: config.server.wants_hsts(),
         default_locale: config.locale.clone(),
         leases: Leases {
             test: config.provider.test.as_ref().map(lease),

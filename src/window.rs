@@ -32,6 +32,8 @@ pub struct Window {
     pub limits: Limits,
     /// What browsers and merchants call this service; ends in a slash.
     pub public_url: Url,
+    /// Whether answers tell browsers to insist on https.
+    pub with_hsts: bool,
     /// The page's language when nobody names one.
     pub default_locale: String,
     /// How long a claim of each mode lasts, or `None` when the mode is not served.

@@ -89,6 +89,7 @@ mod tests {
                 pages: Pages::new(),
                 limits: Limits::new(&LimitsConfig { api_per_second: 1000, page_per_minute: 1 }),
                 public_url: "https://pay.example/".parse().unwrap(),
+                with_hsts: true,
                 default_locale: "tr".to_owned(),
                 leases: Leases { test: Some(LEASE), live: None },
                 callback_wake: Arc::new(Notify::new()),

@@ -94,16 +94,13 @@ impl BrandRange {
     }
 }
 
-/// When the table was last gone through.
-pub const RANGES_REVISED: &str = "2026-11-21";
-
-/// Where its rows come from.
-pub const RANGES_SOURCES: &str = "ISO/IEC 7812 register and the schemes' public range notes; \
-    Troy: BKM (9792) and Discover's network bulletins (65, cards issued in Turkey \
-    carry Troy at home and Discover abroad); the gateway family's published test cards";
-
 /// The table: the first row that holds a number names its brand, so narrow
 /// rows stand before the wide ones that contain them.
+///
+/// Gone through on 2026-11-21. Sources: the ISO/IEC 7812 register and the
+/// schemes' public range notes; for Troy, BKM (9792) and Discover's network
+/// bulletins (65: cards issued in Turkey carry Troy at home and Discover
+/// abroad); the gateway family's published test cards.
 pub const RANGES: &[BrandRange] = &[
     row("9792", "9792", Brand::Troy),
     row("65", "65", Brand::Troy),

@@ -10,7 +10,7 @@ mod expiry;
 mod pan;
 mod summary;
 
-pub use brand::{Brand, BrandRange, RANGES, RANGES_REVISED, RANGES_SOURCES};
+pub use brand::{Brand, BrandRange, RANGES};
 pub use cvv::{Cvv, CvvError};
 pub use expiry::{Expiry, ExpiryError, Month};
 pub use pan::{Pan, PanError, passes_luhn};

@@ -62,6 +62,15 @@ fn public_url(reader: &mut Reader<'_>, danger_plain_http: bool) -> Option<Url> {
     })
 }
 
+impl ServerConfig {
+    /// Whether browsers may be told to insist on https (RFC 6797): not on a
+    /// loopback address, where that would bind every other server of the host.
+    #[must_use]
+    pub fn wants_hsts(&self) -> bool {
+        self.public_url.scheme() == "https" && !is_loopback(&self.public_url)
+    }
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",

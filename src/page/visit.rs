@@ -4,6 +4,7 @@
 use super::{Document, DoneView, FormView, Locale, Notice, NoticeView, Outcome, Problem};
 use crate::card::Month;
 use crate::handoff::{self, HandoffError};
+use crate::hardening::Fingerprint;
 use crate::id::RequestId;
 use crate::merchant::{Merchant, Mode};
 use crate::session::{Session, SessionSecret, Status};
@@ -25,6 +26,7 @@ use std::sync::Arc;
 pub struct Visit {
     window: Arc<Window>,
     secret: String,
+    fingerprint: Option<Fingerprint>,
     request_id: RequestId,
     accept_language: Option<String>,
     wants_json: bool,
@@ -40,6 +42,7 @@ impl Visit {
     pub fn new(request: &HttpRequest, window: Arc<Window>, secret: String) -> Self {
         let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
         let accept_language = header(ACCEPT_LANGUAGE).map(str::to_owned);
+        let fingerprint = SessionSecret::fingerprint_of_presented(&secret);
         Self {
             locale: Locale::negotiate(None, accept_language.as_deref(), &window.default_locale),
             wants_json: header(ACCEPT).is_some_and(|accept| accept.starts_with("application/json")),
@@ -49,7 +52,8 @@ impl Visit {
             merchant: None,
             test_mode: false,
             // Answers repeat the path; what cannot be a secret of ours may be anything, a card number too.
-            secret: SessionSecret::fingerprint_of_presented(&secret).map_or_else(|| "unknown".to_owned(), |_| secret),
+            secret: if fingerprint.is_some() { secret } else { "unknown".to_owned() },
+            fingerprint,
             window,
         }
     }
@@ -60,7 +64,7 @@ impl Visit {
     /// # Errors
     /// [`StoreError`].
     pub async fn find_session(&mut self) -> Result<Option<Session>, StoreError> {
-        let Some(secret) = SessionSecret::fingerprint_of_presented(&self.secret) else { return Ok(None) };
+        let Some(secret) = self.fingerprint else { return Ok(None) };
         let Some((session, merchant)) = self.window.store.session_by_secret(secret).await? else { return Ok(None) };
         if merchant.disabled_at.is_some() {
             return Ok(None);

@@ -232,7 +232,9 @@ pub enum DeliveryOutcome {
     },
 }
 
-/// Single operations, each atomic and durable when it returns.
+/// Single operations, each atomic when it returns. Merchants, sessions and
+/// outcomes are durable by then; a power cut may undo the latest claim, and the
+/// latest lease of a callback and its outcome, which harms nobody.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Stores a merchant with its first keys and secrets.

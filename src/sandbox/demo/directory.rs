@@ -2,10 +2,9 @@
 
 use super::announce::Announcement;
 use super::{DemoError, LeafFiles};
+use crate::hardening::MasterKey;
 use crate::sandbox::private_file;
 use crate::sandbox::shop::ShopSettings;
-use aws_lc_rs::rand;
-use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fs::{File, TryLockError};
@@ -99,9 +98,7 @@ impl Directory {
     ) -> Result<PathBuf, DemoError> {
         let master_key = self.file("master.key");
         if private_file::read(&master_key)?.is_none() {
-            let mut key = Zeroizing::new([0; 32]);
-            rand::fill(&mut *key).map_err(|_| Error::other("the system has no randomness"))?;
-            private_file::write(&master_key, Zeroizing::new(BASE64.encode(&*key)).as_bytes())?;
+            private_file::write(&master_key, MasterKey::generate().expose().as_bytes())?;
         }
         // A JSON string is a TOML string too.
         let path = |path: &Path| json!(path).to_string();

@@ -11,7 +11,7 @@ use rusqlite::Row;
 use serde::de::DeserializeOwned;
 
 /// How many columns [`session_columns`] lists.
-pub(super) const SESSION_COLUMNS: usize = 22;
+pub(super) const SESSION_COLUMNS: usize = 20;
 
 /// The columns of a session as it stands now: one whose time or lease is over
 /// reads as what it has become, before any sweep writes that down.
@@ -25,7 +25,7 @@ pub(super) fn session_columns() -> String {
               ELSE s.status END AS status_now,
          s.conversation_id, s.return_url, s.cancel_url, s.callback_url, s.locale, s.metadata,
          s.created_at, s.expires_at, COALESCE(s.ended_at, CASE WHEN {over} THEN s.expires_at END),
-         s.attempts, s.cancel_requested, s.card_token, s.card, s.failure, s.fence, s.late_outcomes"
+         s.attempts, s.cancel_requested, s.card_token, s.card, s.failure"
     )
 }
 

@@ -66,7 +66,8 @@ pub(super) fn page(db: &Connection, query: &SessionQuery) -> Result<SessionPage,
     };
     // One text for each set of filters, so that each is served by its index.
     // A session whose time is over leaves its state's list at once, and is in
-    // the list of its new state after the next sweep.
+    // the list of its new state after the next sweep. Whatever the filters, the
+    // text names every parameter.
     let by_status = query.status.map_or("", |_| "AND s.status = ?5 AND s.status = status_now");
     let by_conversation = query.conversation_id.as_ref().map_or("", |_| "AND s.conversation_id = ?6");
     let sql = format!(
