@@ -4,6 +4,7 @@
 use crate::Outcome;
 use crate::cards::Cards;
 use crate::client::{Client, Journey, KeyExchange, Sender, send};
+use crate::operator::{Operator, text};
 use crate::process::Process;
 use crate::upstream::Upstream;
 use aws_lc_rs::rand;
@@ -14,11 +15,10 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use uuid::Uuid;
 use vezne::server::bind;
 
@@ -45,16 +45,10 @@ impl Window {
         fs::write(folder.join("master.key"), BASE64.encode(&master_key))?;
         let config = folder.join("vezne.toml");
         fs::write(&config, configuration(listener.local_addr()?, upstream))?;
-        let mut window = Self {
-            binary: binary.to_owned(),
-            config,
-            listener,
-            api_key: String::new(),
-            shop_url: upstream.shop_url(),
-            callbacks,
-        };
-        window.api_key = window.create_merchant(upstream)?;
-        Ok(window)
+        let shop_url = upstream.shop_url();
+        let operator = Operator { binary, config: &config };
+        let api_key = operator.create_merchant(&shop_url, &upstream.merchant)?;
+        Ok(Self { binary: binary.to_owned(), config, listener, api_key, shop_url, callbacks })
     }
 
     /// Starts it on the socket that it was installed with, which takes
@@ -115,32 +109,6 @@ impl Window {
         let page = answer["url"].as_str().and_then(|url| url.find("/c/").map(|at| url[at..].to_owned()));
         page.ok_or_else(|| format!("a session was answered {status}: {answer}").into())
     }
-
-    /// A merchant with the upstream's keys; returns its API key.
-    fn create_merchant(&self, upstream: &Upstream) -> Outcome<String> {
-        let allow = upstream.shop_url();
-        let created = self.command(&["create", "--name", "Deneme Mağazası", "--allow", &allow], "")?;
-        let id = created["id"].as_str().ok_or("the merchant has no id")?;
-        let (merchant, mode) = (&upstream.merchant, ["--mode", "test"]);
-        let keys = ["--public-key", &merchant.public_key, "--merchant-number", &merchant.merchant_number];
-        self.command(&[&["set-provider", id], &mode[..], &keys].concat(), &merchant.secret_key)?;
-        Ok(created["apiKeys"]["test"].as_str().ok_or("the merchant has no key")?.to_owned())
-    }
-
-    /// `vezne merchant …`, answered in JSON.
-    fn command(&self, arguments: &[&str], input: &str) -> Outcome<Value> {
-        let mut command = Command::new(&self.binary);
-        command.arg("merchant").args(arguments).args(["--json", "--config", text(&self.config)?]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(input.as_bytes())?;
-        }
-        let output = child.wait_with_output()?;
-        if !output.status.success() {
-            return Err(format!("vezne merchant {}: {}", arguments[0], output.status).into());
-        }
-        Ok(serde_json::from_slice(&output.stdout)?)
-    }
 }
 
 /// Everything as in production, but for one worker, limits that a single client
@@ -174,8 +142,4 @@ page_per_minute = 1000000
 level = "warn"
 "#
     )
-}
-
-fn text(path: &Path) -> Outcome<&str> {
-    path.to_str().ok_or_else(|| format!("{} is not UTF-8", path.display()).into())
 }
