@@ -29,6 +29,7 @@ pub mod intake;
 pub mod merchant;
 pub mod page;
 pub mod provider;
+pub mod residue;
 pub mod routes;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

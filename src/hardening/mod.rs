@@ -4,6 +4,7 @@ pub mod headers;
 pub mod limits;
 pub mod master_key;
 pub mod secret;
+pub mod tracee;
 
 pub use master_key::{MasterKey, MasterKeyError, SealContext, Sealed, Sealer};
 pub use secret::{Fingerprint, SecretText, random_text};
