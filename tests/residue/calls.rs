@@ -25,11 +25,7 @@ pub async fn read_head(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u
 }
 
 /// Reads the body that belongs to a head.
-pub async fn read_body(
-    stream: &mut (impl AsyncRead + Unpin),
-    buffer: &mut Vec<u8>,
-    head: String,
-) -> Option<Received> {
+pub async fn read_body(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>, head: String) -> Option<Received> {
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?

@@ -19,10 +19,9 @@ use tokio::time::sleep;
 use vezne::server::bind;
 
 /// What a process under test may be like.
-#[derive(Clone, Copy, Debug)]
 pub struct Manner<'a> {
-    /// A part of the recipe to go without.
-    pub leave_out: Option<&'a str>,
+    /// Parts of the recipe to go without.
+    pub leave_out: Vec<&'a str>,
     /// For one call of the provider.
     pub provider_timeout: Duration,
 }
@@ -35,6 +34,8 @@ pub struct Instance {
     pub api_key: String,
     pub shop_url: String,
     pub client: Client,
+    /// Whether it leaves connections open after an answer to a card.
+    pub keeps_connections: bool,
 }
 
 impl Instance {
@@ -54,14 +55,16 @@ impl Instance {
         let mut command = Command::new(binary);
         command.args(["serve", "--listen-stdin", "--danger-panic-on-card", "--config", text(&config)?]);
         command.args(["--with-parent", &std::process::id().to_string()]);
-        if let Some(part) = manner.leave_out {
+        for part in &manner.leave_out {
             command.args(["--danger-leave-out", part]);
         }
         let file = |name: &str| File::create(folder.join(name)).map(Stdio::from);
         command.stdin(OwnedFd::from(listener)).stdout(file("log")?).stderr(file("stderr")?);
         let child = command.spawn()?;
         let client = Client::new(address)?;
-        let mut instance = Self { child, address, folder: folder.to_owned(), api_key, shop_url, client };
+        let keeps_connections = manner.leave_out.contains(&"connection-close");
+        let folder = folder.to_owned();
+        let mut instance = Self { child, address, folder, api_key, shop_url, client, keeps_connections };
         instance.ready().await?;
         Ok(instance)
     }

@@ -34,7 +34,8 @@ pub enum Session {
 }
 
 impl Scenario {
-    const fn new(name: &'static str, cards: (usize, usize), request: fn(&Attempt<'_>) -> Exchange) -> Self {
+    /// A row with the usual settings.
+    pub const fn new(name: &'static str, cards: (usize, usize), request: fn(&Attempt<'_>) -> Exchange) -> Self {
         Self {
             name,
             cards,
@@ -48,7 +49,7 @@ impl Scenario {
         }
     }
 
-    const fn upstream(mut self, upstream: fn(usize) -> Behaviour) -> Self {
+    pub const fn upstream(mut self, upstream: fn(usize) -> Behaviour) -> Self {
         self.upstream = upstream;
         self
     }
@@ -79,12 +80,15 @@ impl Scenario {
     }
 }
 
+/// Every part of the recipe, by the name that `--danger-leave-out` has for it.
+pub const PARTS: [&str; 6] =
+    ["allocator", "connection-close", "heads", "pool-scrub", "registers", "upstream-retirement"];
+
 const ECHOES: [Echo; 6] = [Echo::Message, Echo::Grouped, Echo::Field, Echo::Header, Echo::Reason, Echo::Form];
-const EVERY_PART: &[&str] = &["allocator", "connection-close", "heads", "pool-scrub", "registers", "upstream-retirement"];
 
 /// All of them, in the order in which they are played.
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario::new("success, scripts on", (64, 1200), forms::by_script).answered(&[200]).shows(EVERY_PART),
+    Scenario::new("success, scripts on", (64, 1200), forms::by_script).answered(&[200]).shows(&PARTS),
     Scenario::new("success, scripts off", (64, 1200), forms::by_browser)
         .session(Session::AfterPage)
         .answered(&[303])
@@ -108,14 +112,16 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("upstream answers too much", (16, 160), forms::by_either)
         .upstream(|_| Behaviour::Oversize)
         .answered(&[502]),
-    Scenario::new("upstream answers in part", (16, 160), forms::by_either).upstream(|_| Behaviour::Cut).answered(&[502]),
+    Scenario::new("upstream answers in part", (16, 160), forms::by_either)
+        .upstream(|_| Behaviour::Cut)
+        .answered(&[502]),
     Scenario::new("upstream proves nothing", (16, 160), forms::by_either)
         .upstream(|_| Behaviour::WrongSignature)
         .answered(&[502]),
     Scenario::new("mistyped", (30, 300), forms::mistyped).session(Session::Shared).answered(&[422]),
     Scenario::new("oversize form", (24, 240), broken::oversize).session(Session::Shared).shows(&["allocator"]),
-    Scenario::new("malformed form", (66, 660), broken::malformed).session(Session::Shared).shows(EVERY_PART),
-    Scenario::new("cut at every byte", (640, 1920), forms::cut).session(Session::Shared).shows(EVERY_PART),
+    Scenario::new("malformed form", (66, 660), broken::malformed).session(Session::Shared).shows(&PARTS),
+    Scenario::new("cut at every byte", (640, 1920), forms::cut).session(Session::Shared),
     Scenario::new("panic", (16, 160), forms::panicking),
     Scenario::new("card in a URL", (36, 360), places::urls).session(Session::Shared).shows(&["heads"]),
     Scenario::new("card in a header", (48, 480), places::headers).shows(&["heads"]),

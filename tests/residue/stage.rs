@@ -4,6 +4,7 @@
 use crate::Outcome;
 use crate::cards::Card;
 use crate::client::{self, Close, Connection};
+use crate::forms;
 use crate::instance::Instance;
 use crate::scenarios::{Scenario, Session};
 use crate::upstream::Upstream;
@@ -58,6 +59,7 @@ pub enum Ending {
 pub struct Stage<'a> {
     pub instance: &'a Instance,
     pub upstream: &'a Upstream,
+    host: String,
     answers: RefCell<Vec<u8>>,
     faults: RefCell<Vec<String>>,
     kept: RefCell<Vec<Connection>>,
@@ -71,12 +73,19 @@ struct Page {
 
 impl<'a> Stage<'a> {
     pub fn new(instance: &'a Instance, upstream: &'a Upstream) -> Self {
-        Self { instance, upstream, answers: RefCell::default(), faults: RefCell::default(), kept: RefCell::default() }
+        Self {
+            instance,
+            upstream,
+            host: instance.host(),
+            answers: RefCell::default(),
+            faults: RefCell::default(),
+            kept: RefCell::default(),
+        }
     }
 
-    /// Closes what scenarios kept open; returns how many connections that were.
-    pub fn close_kept(&self) -> usize {
-        self.kept.take().len()
+    /// Closes what scenarios kept open.
+    pub fn close_kept(&self) {
+        self.kept.take();
     }
 
     /// How many connections scenarios keep open.
@@ -95,7 +104,8 @@ impl<'a> Stage<'a> {
 
     /// Plays a scenario to its end, one attempt for each card.
     pub async fn play(&self, scenario: &Scenario, cards: &[Card]) -> Outcome<()> {
-        let behaviours = cards.iter().enumerate().map(|(index, card)| (card.number.clone(), (scenario.upstream)(index)));
+        let behaviours =
+            cards.iter().enumerate().map(|(index, card)| (card.number.clone(), (scenario.upstream)(index)));
         self.upstream.prepare(behaviours.collect());
         let own = if matches!(scenario.session, Session::Shared) { 1 } else { cards.len() };
         let paths = self.open_sessions(own, scenario.callbacks).await?;
@@ -109,7 +119,7 @@ impl<'a> Stage<'a> {
             .try_collect::<Vec<()>>()
             .await
             .map_err(|error| format!("{}: {error}", scenario.name))?;
-        self.upstream.release();
+        self.upstream.release(cards.iter().map(|card| card.number.as_str()));
         Ok(())
     }
 
@@ -133,23 +143,33 @@ impl<'a> Stage<'a> {
             }
         };
         let page = shared.or(own.as_ref()).ok_or("there is no page")?;
-        let host = self.instance.host();
-        let attempt = Attempt {
-            card: &cards[index],
-            other: &cards[(index + 1) % cards.len()],
-            index,
-            count: cards.len(),
-            host: &host,
-            api_key: &self.instance.api_key,
-            shop_url: &self.instance.shop_url,
-            path: &page.path,
-            token: &page.token,
-        };
+        let attempt = self.with(page, cards, index);
         let exchange = (scenario.request)(&attempt);
         let answer = self.exchange(connection, exchange, &attempt).await?;
         self.judge(scenario, index, &answer);
         self.answers.borrow_mut().extend(answer);
         Ok(())
+    }
+
+    fn with<'b>(&'b self, page: &'b Page, cards: &'b [Card], index: usize) -> Attempt<'b> {
+        Attempt {
+            card: &cards[index],
+            other: &cards[(index + 1) % cards.len()],
+            index,
+            count: cards.len(),
+            host: &self.host,
+            api_key: &self.instance.api_key,
+            shop_url: &self.instance.shop_url,
+            path: &page.path,
+            token: &page.token,
+        }
+    }
+
+    /// A good form for a session of its own, to be sent by hand.
+    pub async fn form(&self, card: &Card) -> Outcome<Vec<u8>> {
+        let path = self.open_sessions(1, false).await?.remove(0);
+        let page = self.page(&mut self.instance.client.connect(0).await?, &path).await?;
+        Ok(forms::by_browser(&self.with(&page, std::slice::from_ref(card), 0)).bytes)
     }
 
     async fn exchange(&self, mut connection: Connection, what: Exchange, attempt: &Attempt<'_>) -> Outcome<Vec<u8>> {
@@ -197,7 +217,7 @@ impl<'a> Stage<'a> {
             if callbacks {
                 session["callbackUrl"] = format!("{}callback", self.instance.shop_url).into();
             }
-            let request = api_post(&self.instance.host(), &self.instance.api_key, &session.to_string());
+            let request = api_post(&self.host, &self.instance.api_key, &session.to_string());
             client::send(&mut connection, &request).await?;
             let answer = client::one_answer(&mut connection).await?;
             paths.push(path_of(&answer).ok_or_else(|| format!("a session was answered {:?}", status(&answer)))?);
@@ -207,7 +227,7 @@ impl<'a> Stage<'a> {
     }
 
     async fn page(&self, connection: &mut Connection, path: &str) -> Outcome<Page> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.instance.host());
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
         client::send(connection, request.as_bytes()).await?;
         let answer = client::one_answer(connection).await?;
         let text = String::from_utf8_lossy(&answer);

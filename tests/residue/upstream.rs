@@ -4,6 +4,7 @@
 use crate::Outcome;
 use crate::behaviour::{Behaviour, http};
 use crate::calls::{Call, Received, read_body, read_head};
+use crate::cards::Card;
 use rustix::net::sockopt::set_socket_linger;
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,7 +36,8 @@ pub struct Upstream {
 pub struct State {
     behaviours: HashMap<String, Behaviour>,
     hangs_up: bool,
-    released: bool,
+    /// Cards whose calls are not held any more.
+    released: HashSet<String>,
     /// Cards that arrived.
     received: HashSet<String>,
     /// Requests between their first byte and their answer's last.
@@ -74,23 +76,31 @@ impl Upstream {
         format!("https://{}/", self.address)
     }
 
-    /// How calls with these cards are met from now on, and none is released yet.
+    /// How calls with these cards are met.
     pub fn prepare(&self, behaviours: HashMap<String, Behaviour>) {
         self.state.send_modify(|state| {
             state.hangs_up = behaviours.values().any(|behaviour| matches!(behaviour, Behaviour::DropUnread));
             state.behaviours.extend(behaviours);
-            (state.released, state.together) = (false, 0);
+            state.together = 0;
         });
     }
 
-    /// Lets go of every call that is held.
-    pub fn release(&self) {
-        self.state.send_modify(|state| state.released = true);
+    /// Lets go of calls that are held, and holds no more with these cards.
+    pub fn release<'a>(&self, numbers: impl Iterator<Item = &'a str>) {
+        self.state.send_modify(|state| state.released.extend(numbers.map(str::to_owned)));
     }
 
     /// Resolves once a call with this card is there.
     pub async fn received(&self, number: &str) -> Outcome<()> {
         self.until("a call", |state| state.received.contains(number)).await
+    }
+
+    /// Resolves once a call with each of these cards is there.
+    pub async fn all_received(&self, cards: &[Card]) -> Outcome<()> {
+        for card in cards {
+            self.received(&card.number).await?;
+        }
+        Ok(())
     }
 
     /// Resolves once nobody is being served.
@@ -156,7 +166,8 @@ impl Service {
             self.state.send_modify(|state| state.callbacks.extend_from_slice(&whole));
             return Some(http("200 OK", "", b""));
         }
-        let Some(call) = Call::read(received).filter(|call| self.key.verify(&SignedCall::from(call), &call.signature)) else {
+        let Some(call) = Call::read(received).filter(|call| self.key.verify(&SignedCall::from(call), &call.signature))
+        else {
             self.state.send_modify(|state| state.faults.push("a call without a right signature".to_owned()));
             return Some(http("400 Bad Request", "", b""));
         };
@@ -170,8 +181,10 @@ impl Service {
         match behaviour {
             Behaviour::Drop => reset(stream)?,
             Behaviour::Silent => self.wait(stream, |_| false).await?,
-            Behaviour::Hold => self.wait(stream, |state| state.released).await?,
-            Behaviour::Together(count) => self.wait(stream, |state| state.together >= place.next_multiple_of(count)).await?,
+            Behaviour::Hold => self.wait(stream, |state| state.released.contains(&call.number)).await?,
+            Behaviour::Together(count) => {
+                self.wait(stream, |state| state.together >= place.next_multiple_of(count)).await?
+            }
             _ => {}
         }
         let answer = behaviour.answer(&call);

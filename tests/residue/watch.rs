@@ -20,23 +20,23 @@ const LISTEN: &str = "0A";
 /// Those in which a connection may wait to be accepted.
 const WAITING: [&str; 3] = ["01", "03", "08"];
 
-/// Resolves once `left` connections are left at the window's port, no session
-/// is claimed by a submit, no call is under way at the upstream, and all
-/// threads sleep: then whatever ended has freed what it held.
+/// Resolves once no more than `left` connections are left at the window's port
+/// and as many sessions claimed by a submit, with none left no call is under way
+/// at the upstream, and all threads sleep: whatever has ended by then has freed
+/// what it held.
 pub async fn ended(instance: &Instance, upstream: &Upstream, left: usize) -> Outcome<()> {
-    let claimed = if left == 0 { 0 } else { usize::MAX };
     if left == 0 {
         upstream.idle().await?;
     }
     let store = Connection::open_with_flags(instance.store(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let count_claimed = || -> Outcome<usize> {
+    let count_claimed = || -> Outcome<u32> {
         Ok(store.query_row("SELECT count(*) FROM sessions WHERE status = 'claimed'", [], |row| row.get(0))?)
     };
     let deadline = Instant::now() + PATIENCE;
     let mut looks = 0;
     while looks < LOOKS {
         let open = connections(instance)?;
-        let quiet = open <= left && count_claimed()? <= claimed && all_asleep(instance.pid())?;
+        let quiet = open <= left && count_claimed()? as usize <= left && all_asleep(instance.pid())?;
         looks = if quiet { looks + 1 } else { 0 };
         if Instant::now() > deadline {
             return Err(format!("{open} connections do not end").into());
@@ -54,7 +54,9 @@ fn connections(instance: &Instance) -> Outcome<usize> {
     let is_open = |line: &&str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [_, local, _, state, _, _, _, _, _, inode, ..] = fields[..] else { return false };
-        local.ends_with(&port) && state != LISTEN && (sockets.contains(inode) || inode == "0" && WAITING.contains(&state))
+        local.ends_with(&port)
+            && state != LISTEN
+            && (sockets.contains(inode) || inode == "0" && WAITING.contains(&state))
     };
     Ok(table.lines().skip(1).filter(is_open).count())
 }
