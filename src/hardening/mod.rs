@@ -3,6 +3,7 @@
 pub mod headers;
 pub mod limits;
 pub mod master_key;
+pub mod parked;
 pub mod secret;
 pub mod tracee;
 

@@ -28,7 +28,12 @@ fn every_shape_is_found_and_named() {
     for shape in SHAPES {
         let planted = encode(NUMBER, shape);
         let finding = only(&between_noise(&planted), &needles());
-        assert_eq!((finding.encoding, finding.label, finding.secret), (shape.encoding, 17, Secret::Number), "{}", shape.name);
+        assert_eq!(
+            (finding.encoding, finding.label, finding.secret),
+            (shape.encoding, 17, Secret::Number),
+            "{}",
+            shape.name
+        );
         assert!(finding.digits >= shape.fewest_digits && finding.digits <= 16, "{}: {finding}", shape.name);
     }
 }
@@ -120,7 +125,13 @@ fn a_report_shows_no_digit_of_a_card() {
         let text = format!("{report:#}\n{report:?}");
         let longest = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap();
         assert!(longest < 4, "{text}");
-        assert!(!text.as_bytes().windows(6).any(|part| planted[11..].windows(6).any(|plain| plain == part && plain != b"######")) , "{text}");
+        assert!(
+            !text
+                .as_bytes()
+                .windows(6)
+                .any(|part| planted[11..].windows(6).any(|plain| plain == part && plain != b"######")),
+            "{text}"
+        );
     }
 }
 
