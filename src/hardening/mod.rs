@@ -5,6 +5,7 @@ pub mod headers;
 pub mod leave_out;
 pub mod limits;
 pub mod master_key;
+pub mod parked;
 pub mod registers;
 pub mod request_head;
 pub mod secret;

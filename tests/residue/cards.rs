@@ -2,6 +2,7 @@
 //! label under which a search reports it.
 
 use crate::Outcome;
+use std::collections::HashSet;
 use vezne::residue::{Needles, RandomCards, Secret};
 
 /// A card that belongs to nobody.
@@ -16,16 +17,23 @@ pub struct Card {
     pub long_code: String,
 }
 
+/// Short ones: two cards are not to share nine digits in a row.
+const PREFIXES: [&str; 8] = ["4", "4", "4", "51", "52", "53", "54", "55"];
+/// Codes of three digits, less those that make the process panic.
+const CODES: usize = 990;
+
 /// All cards so far, and whose they are.
 pub struct Cards {
     random: RandomCards,
     needles: Needles,
     owners: Vec<usize>,
+    codes: HashSet<String>,
 }
 
 impl Cards {
     pub fn new() -> Self {
-        Self { random: RandomCards::new(), needles: Needles::new(), owners: Vec::new() }
+        let random = RandomCards::new().with_prefixes(&PREFIXES);
+        Self { random, needles: Needles::new(), owners: Vec::new(), codes: HashSet::new() }
     }
 
     /// New cards for this owner, a row of the report.
@@ -57,11 +65,15 @@ impl Cards {
         Ok(card)
     }
 
-    /// None of those that make the process panic.
+    /// One that no other card has, as long as there are any, and none that
+    /// makes the process panic.
     fn code(&mut self) -> Outcome<String> {
+        if self.codes.len() == CODES {
+            self.codes.clear();
+        }
         loop {
             let code = String::from_utf8(self.random.code().to_vec())?;
-            if !code.starts_with("00") {
+            if !code.starts_with("00") && self.codes.insert(code.clone()) {
                 return Ok(code);
             }
         }

@@ -65,6 +65,13 @@ pub fn by_either(attempt: &Attempt<'_>) -> Exchange {
     if attempt.index % 2 == 0 { by_browser(attempt) } else { by_script(attempt) }
 }
 
+/// At another place in the read buffer each time: which registers a copy passes
+/// through depends on where it begins.
+pub fn padded(attempt: &Attempt<'_>) -> Exchange {
+    let padding = "x".repeat(attempt.index * 7 % 64);
+    answered(post(attempt, &format!("{SCRIPT}X-Padding: {padding}\r\n"), &fields(attempt).finish()))
+}
+
 /// The client never ends the connection.
 pub fn kept_open(attempt: &Attempt<'_>) -> Exchange {
     Exchange { bytes: plain(attempt), ending: Ending::Keep }

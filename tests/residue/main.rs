@@ -33,16 +33,18 @@ use controls::{Controls, settle};
 use futures_util::future::try_join_all;
 use instance::{Instance, Manner};
 use scenarios::{SCENARIOS, Scenario};
-use search::Search;
+use search::{Row, Search};
 use stage::Stage;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use upstream::Upstream;
+use vezne::residue::self_test;
 
 /// What every step gives: this program's faults are for its reader alone.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
+const VEZNE: &str = env!("CARGO_BIN_EXE_vezne");
 /// For a call of the provider where that must end in time: far more than it
 /// takes on a busy machine.
 const SHORT_CALL: Duration = Duration::from_secs(5);
@@ -100,16 +102,17 @@ async fn run(args: Args, folder: PathBuf) -> Outcome<bool> {
     let begin = Instant::now();
     let upstream = Upstream::start(&folder.join("upstream"))?;
     let run = Run { args, folder, upstream };
-    let mut search = Search::new(run.args.debug);
-    run.scenarios(&mut search).await?;
+    println!("self-test: {}", self_test(Path::new(VEZNE))?);
+    let mut rows = run.scenarios().await?;
     let mut controls = Controls::default();
     if run.args.only.is_none() {
-        controls.in_flight = Some(run.flight(&mut search).await?);
-        controls.left_out = controls::left_out(&run).await?;
+        let (found, more) = run.flight().await?;
+        rows.extend(more);
+        controls = Controls { in_flight: Some(found), left_out: controls::left_out(&run).await? };
     }
-    report::table(&search.rows);
+    report::table(&rows);
     report::controls(&controls);
-    let is_good = report::verdict(&search.rows, &controls, run.args.long);
+    let is_good = report::verdict(&rows, &controls, run.args.long);
     println!("took {} s", begin.elapsed().as_secs());
     Ok(is_good)
 }
@@ -119,25 +122,27 @@ impl Run {
     pub async fn instance(&self, name: &str, parts: &[&str], provider_timeout: Duration) -> Outcome<Instance> {
         let parts = parts.iter().copied().chain(self.args.leave_out.iter().map(String::as_str)).collect();
         let manner = Manner { leave_out: parts, provider_timeout };
-        let binary = PathBuf::from(env!("CARGO_BIN_EXE_vezne"));
-        Instance::start(&binary, &self.folder.join(name), &self.upstream, manner).await
+        Instance::start(Path::new(VEZNE), &self.folder.join(name), &self.upstream, manner).await
     }
 
     /// All scenarios, in one process.
-    async fn scenarios(&self, search: &mut Search) -> Outcome<()> {
+    async fn scenarios(&self) -> Outcome<Vec<Row>> {
         let asked = |scenario: &&Scenario| self.args.only.as_ref().is_none_or(|text| scenario.name.contains(text));
         let asked: Vec<&Scenario> = SCENARIOS.iter().filter(asked).collect();
         let instance = self.instance("scenarios", &[], SHORT_CALL).await?;
-        self.play(&Stage::new(&instance, &self.upstream), search, &asked).await
+        let mut search = Search::new(self.args.debug);
+        self.play(&Stage::new(&instance, &self.upstream), &mut search, &asked).await?;
+        Ok(search.rows)
     }
 
     /// What needs cards under way: the control, and the end of a process.
-    async fn flight(&self, search: &mut Search) -> Outcome<[usize; 2]> {
+    async fn flight(&self) -> Outcome<([usize; 2], Vec<Row>)> {
         let instance = self.instance("flight", &[], LONG_CALL).await?;
-        let found = controls::in_flight(&Stage::new(&instance, &self.upstream), search).await?;
+        let mut search = Search::new(self.args.debug);
+        let found = controls::in_flight(&Stage::new(&instance, &self.upstream), &mut search).await?;
         let cards = if self.args.long { DRAINED.1 } else { DRAINED.0 };
-        drain::drain(instance, &self.upstream, search, cards).await?;
-        Ok(found)
+        drain::drain(instance, &self.upstream, &mut search, cards).await?;
+        Ok((found, search.rows))
     }
 
     /// Plays scenarios one after the other and searches after each; those that
@@ -146,8 +151,15 @@ impl Run {
         let count = |scenario: &Scenario| if self.args.long { scenario.cards.1 } else { scenario.cards.0 };
         for scenario in scenarios.iter().filter(|scenario| !scenario.waits) {
             let cards = search.row(scenario.name, count(scenario))?;
-            stage.play(scenario, &cards).await?;
-            settle(stage, search).await?;
+            let begin = Instant::now();
+            let at_once = if scenario.one_by_one { 1 } else { cards.len() };
+            for first in (0..cards.len()).step_by(at_once) {
+                stage.play_some(scenario, &cards, first..first + at_once).await?;
+                settle(stage, search).await?;
+            }
+            if self.args.debug {
+                println!("{}: {} ms", scenario.name, begin.elapsed().as_millis());
+            }
         }
         let waiting = scenarios.iter().filter(|scenario| scenario.waits);
         let waiting: Vec<_> = waiting

@@ -13,6 +13,8 @@ pub struct Scenario {
     pub upstream: fn(usize) -> Behaviour,
     pub session: Session,
     pub callbacks: bool,
+    /// One card after the other, each searched for before the next.
+    pub one_by_one: bool,
     /// Spends its time waiting: played together with its like.
     pub waits: bool,
     /// The answers that it may get; none listed, any or none.
@@ -42,6 +44,7 @@ impl Scenario {
             upstream: |_| Behaviour::Succeed,
             session: Session::OnPage,
             callbacks: false,
+            one_by_one: false,
             waits: false,
             statuses: &[],
             request,
@@ -74,6 +77,11 @@ impl Scenario {
         self
     }
 
+    const fn one_by_one(mut self) -> Self {
+        self.one_by_one = true;
+        self
+    }
+
     const fn waits(mut self) -> Self {
         self.waits = true;
         self
@@ -94,6 +102,10 @@ pub const SCENARIOS: &[Scenario] = &[
         .answered(&[303])
         .with_callbacks(),
     Scenario::new("64 at once", (64, 640), forms::by_browser).upstream(|_| Behaviour::Together(64)).answered(&[303]),
+    Scenario::new("one at a time", (32, 128), forms::padded)
+        .upstream(|index| [Behaviour::Succeed, Behaviour::Refuse, Behaviour::Fail, Behaviour::Drop][index % 4])
+        .shows(&["registers"])
+        .one_by_one(),
     Scenario::new("connection kept open", (32, 256), forms::kept_open).answered(&[303]).shows(&["connection-close"]),
     Scenario::new("HTTP/1.0", (16, 160), forms::http_1_0).answered(&[303]),
     Scenario::new("chunked", (32, 320), forms::chunked).answered(&[303]),

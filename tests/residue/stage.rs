@@ -11,6 +11,7 @@ use crate::upstream::Upstream;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use std::cell::RefCell;
+use std::ops::Range;
 use uuid::Uuid;
 
 /// Connections at the same time.
@@ -104,22 +105,27 @@ impl<'a> Stage<'a> {
 
     /// Plays a scenario to its end, one attempt for each card.
     pub async fn play(&self, scenario: &Scenario, cards: &[Card]) -> Outcome<()> {
-        let behaviours =
-            cards.iter().enumerate().map(|(index, card)| (card.number.clone(), (scenario.upstream)(index)));
+        self.play_some(scenario, cards, 0..cards.len()).await
+    }
+
+    /// Plays some of a scenario's attempts, by their places in it.
+    pub async fn play_some(&self, scenario: &Scenario, cards: &[Card], places: Range<usize>) -> Outcome<()> {
+        let behaviours = places.clone().map(|place| (cards[place].number.clone(), (scenario.upstream)(place)));
         self.upstream.prepare(behaviours.collect());
-        let own = if matches!(scenario.session, Session::Shared) { 1 } else { cards.len() };
-        let paths = self.open_sessions(own, scenario.callbacks).await?;
-        let shared = match scenario.session {
-            Session::Shared => Some(self.page(&mut self.instance.client.connect(0).await?, &paths[0]).await?),
-            _ => None,
+        let (own, shared) = match scenario.session {
+            Session::Shared => {
+                let path = self.open_sessions(1, false).await?.remove(0);
+                (vec![None; places.len()], Some(self.page(&mut self.instance.client.connect(0).await?, &path).await?))
+            }
+            _ => (self.open_sessions(places.len(), scenario.callbacks).await?.into_iter().map(Some).collect(), None),
         };
-        stream::iter(0..cards.len())
-            .map(|index| self.attempt(scenario, cards, index, &paths, shared.as_ref()))
+        stream::iter(places.clone().zip(&own))
+            .map(|(place, path)| self.attempt(scenario, cards, place, path.as_deref(), shared.as_ref()))
             .buffer_unordered(CONCURRENCY)
             .try_collect::<Vec<()>>()
             .await
             .map_err(|error| format!("{}: {error}", scenario.name))?;
-        self.upstream.release(cards.iter().map(|card| card.number.as_str()));
+        self.upstream.release(cards[places].iter().map(|card| card.number.as_str()));
         Ok(())
     }
 
@@ -128,21 +134,19 @@ impl<'a> Stage<'a> {
         scenario: &Scenario,
         cards: &[Card],
         index: usize,
-        paths: &[String],
+        path: Option<&str>,
         shared: Option<&Page>,
     ) -> Outcome<()> {
         let mut connection = self.instance.client.connect(index).await?;
-        let own = match scenario.session {
-            Session::Shared => None,
-            Session::OnPage => Some(self.page(&mut connection, &paths[index]).await?),
-            Session::AfterPage => {
-                let page = self.page(&mut connection, &paths[index]).await?;
-                client::close(connection, Close::by_turns(index)).await?;
-                connection = self.instance.client.connect(index).await?;
-                Some(page)
-            }
+        let own = match path {
+            Some(path) => Some(self.page(&mut connection, path).await?),
+            None => None,
         };
-        let page = shared.or(own.as_ref()).ok_or("there is no page")?;
+        if matches!(scenario.session, Session::AfterPage) {
+            client::close(connection, Close::by_turns(index)).await?;
+            connection = self.instance.client.connect(index).await?;
+        }
+        let page = own.as_ref().or(shared).ok_or("there is no page")?;
         let attempt = self.with(page, cards, index);
         let exchange = (scenario.request)(&attempt);
         let answer = self.exchange(connection, exchange, &attempt).await?;
@@ -248,7 +252,7 @@ pub fn api_post(host: &str, api_key: &str, body: &str) -> Vec<u8> {
 }
 
 fn status(answer: &[u8]) -> Option<u16> {
-    std::str::from_utf8(answer.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?.parse().ok()
+    std::str::from_utf8(answer.strip_prefix(b"HTTP/1.")?.get(2..5)?).ok()?.parse().ok()
 }
 
 /// The way to a created session's page.
