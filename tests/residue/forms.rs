@@ -65,13 +65,6 @@ pub fn by_either(attempt: &Attempt<'_>) -> Exchange {
     if attempt.index % 2 == 0 { by_browser(attempt) } else { by_script(attempt) }
 }
 
-/// At another place in the read buffer each time: which registers a copy passes
-/// through depends on where it begins.
-pub fn padded(attempt: &Attempt<'_>) -> Exchange {
-    let padding = "x".repeat(attempt.index * 7 % 64);
-    answered(post(attempt, &format!("{SCRIPT}X-Padding: {padding}\r\n"), &fields(attempt).finish()))
-}
-
 /// The client never ends the connection.
 pub fn kept_open(attempt: &Attempt<'_>) -> Exchange {
     Exchange { bytes: plain(attempt), ending: Ending::Keep }
@@ -131,6 +124,16 @@ pub fn cut(attempt: &Attempt<'_>) -> Exchange {
     bytes.truncate(bytes.len() - body + 1 + attempt.index % (body - 1));
     // Another way at the same place, where there are several rounds.
     Exchange { bytes, ending: Ending::Close(Close::by_turns(attempt.index + attempt.index / (body - 1))) }
+}
+
+/// The client is gone some bytes after the card's number: what is decrypted
+/// last stays in vector registers longest.
+pub fn cut_behind(attempt: &Attempt<'_>) -> Exchange {
+    let mut bytes = plain(attempt);
+    let number = attempt.card.number.as_bytes();
+    let end = bytes.windows(number.len()).position(|window| window == number).expect("a number") + number.len();
+    bytes.truncate(end + attempt.index * 9 % 64);
+    Exchange { bytes, ending: Ending::Close(Close::Fin) }
 }
 
 /// The client says nothing more, in the middle of its body or of its head.

@@ -102,10 +102,6 @@ pub const SCENARIOS: &[Scenario] = &[
         .answered(&[303])
         .with_callbacks(),
     Scenario::new("64 at once", (64, 640), forms::by_browser).upstream(|_| Behaviour::Together(64)).answered(&[303]),
-    Scenario::new("one at a time", (32, 128), forms::padded)
-        .upstream(|index| [Behaviour::Succeed, Behaviour::Refuse, Behaviour::Fail, Behaviour::Drop][index % 4])
-        .shows(&["registers"])
-        .one_by_one(),
     Scenario::new("connection kept open", (32, 256), forms::kept_open).answered(&[303]).shows(&["connection-close"]),
     Scenario::new("HTTP/1.0", (16, 160), forms::http_1_0).answered(&[303]),
     Scenario::new("chunked", (32, 320), forms::chunked).answered(&[303]),
@@ -134,6 +130,10 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("oversize form", (24, 240), broken::oversize).session(Session::Shared).shows(&["allocator"]),
     Scenario::new("malformed form", (66, 660), broken::malformed).session(Session::Shared).shows(&PARTS),
     Scenario::new("cut at every byte", (640, 1920), forms::cut).session(Session::Shared),
+    Scenario::new("cut behind the number", (8, 64), forms::cut_behind)
+        .session(Session::Shared)
+        .one_by_one()
+        .shows(&["registers"]),
     Scenario::new("panic", (16, 160), forms::panicking),
     Scenario::new("card in a URL", (36, 360), places::urls).session(Session::Shared).shows(&["heads"]),
     Scenario::new("card in a header", (48, 480), places::headers).shows(&["heads"]),

@@ -5,7 +5,12 @@ use crate::Outcome;
 use crate::behaviour::{Behaviour, http};
 use crate::calls::{Call, Received, read_body, read_head};
 use crate::cards::Card;
+use crate::client::CHACHA20;
 use rustix::net::sockopt::set_socket_linger;
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::version::TLS13;
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -20,7 +25,7 @@ use tokio_rustls::server::TlsStream;
 use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES, LeafFiles};
 use vezne::sandbox::signature::{SignedCall, SigningKey};
 use vezne::sandbox::{SandboxMerchant, TOKEN_PATH};
-use vezne::server::{ReloadingCertificate, tls_config};
+use vezne::server::ReloadingCertificate;
 
 /// A running upstream and what its callers need.
 pub struct Upstream {
@@ -56,13 +61,17 @@ impl Upstream {
         let authority = DevCa::open_or_create(folder)?;
         let certificate = authority.issue("server", &LOOPBACK_NAMES)?;
         let merchant = SandboxMerchant::generate()?;
-        let tls = tls_config(ReloadingCertificate::load(&certificate.certificate, &certificate.private_key)?)?;
+        let provider = CryptoProvider { cipher_suites: CHACHA20.to_vec(), ..default_provider() };
+        let tls = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[&TLS13])?
+            .with_no_client_auth()
+            .with_cert_resolver(ReloadingCertificate::load(&certificate.certificate, &certificate.private_key)?);
         let key = SigningKey::from_base64(&merchant.secret_key).ok_or("a generated key is no key")?;
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (state, _) = watch::channel(State::default());
-        let service = Arc::new(Service { key, state: state.clone(), tls: TlsAcceptor::from(tls) });
+        let service = Arc::new(Service { key, state: state.clone(), tls: TlsAcceptor::from(Arc::new(tls)) });
         std::thread::spawn(move || serve(listener, service));
         Ok(Self { address, state, merchant, ca_file: authority.file(), certificate })
     }
