@@ -2,9 +2,13 @@
 
 use clap::Parser;
 use std::process::ExitCode;
+use vezne::cli::{Command, Failure};
+use vezne::hardening::environment;
 
 fn main() -> ExitCode {
-    match vezne::cli::Command::parse().run() {
+    // First of all: secrets leave the environment while there is one thread.
+    let taken = environment::take_secrets().map_err(|error| Failure::internal(error.to_string()));
+    match taken.and_then(|()| Command::parse().run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("vezne: {failure}");
