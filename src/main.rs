@@ -1,9 +1,15 @@
 //! Parses the command line, runs the command, exits with its code.
 
 use clap::Parser;
+use std::alloc::System;
 use std::process::ExitCode;
 use vezne::cli::{Command, Failure};
-use vezne::hardening::environment;
+use vezne::hardening::{WipingAllocator, environment};
+
+/// Card data is copied by every library that it passes through: what any of
+/// them frees is wiped.
+#[global_allocator]
+static ALLOCATOR: WipingAllocator<System> = WipingAllocator(System);
 
 fn main() -> ExitCode {
     // First of all: secrets leave the environment while there is one thread.
