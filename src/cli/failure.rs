@@ -58,8 +58,9 @@ impl From<crate::startup::StartupError> for Failure {
         use crate::hardening::{KeyringError, key_file::KeyFileError};
         use crate::startup::StartupError as E;
         match error {
-            E::Keyring(KeyringError::File(KeyFileError::Read { .. })) => Self::unavailable(error.to_string()),
-            E::Store(_) | E::Listen(_) => Self::unavailable(error.to_string()),
+            E::Store(_) | E::Listen(_) | E::Keyring(KeyringError::File(KeyFileError::Read { .. })) => {
+                Self::unavailable(error.to_string())
+            }
             E::Resolver(_) => Self::internal(error.to_string()),
             _ => Self::config(error.to_string()),
         }

@@ -497,7 +497,7 @@ fn a_configuration_shows_no_secret() {
     let url = "provider.card_token.test.url = 'https://provider.example.com/token'";
     let mut text = format!("{LEAST}\n{url}\n").replace("keys.master_key_file = 'master.key'", "");
     for file in ["ca_file", "client_certificate", "client_key"] {
-        text += &format!("provider.card_token.test.{file} = 'key.pem'\n");
+        text = format!("{text}provider.card_token.test.{file} = 'key.pem'\n");
     }
     let variables = [("VEZNE_MASTER_KEY", SECRET), ("VEZNE_PREVIOUS_MASTER_KEY", SECRET)];
     let config = folder.read_with(&text, &variables).unwrap();

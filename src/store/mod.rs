@@ -56,9 +56,6 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Result, Self::Webhook, Self::ProviderTest, Self::ProviderLive];
-
     /// The name in the store and in the seal's context.
     #[must_use]
     pub fn name(self) -> &'static str {

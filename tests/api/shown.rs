@@ -3,7 +3,7 @@
 
 use crate::harness::{Card, TestApp, expiry_in};
 use std::error::Error;
-use std::fmt::{Debug, Display};
+use std::fmt::{Debug, Display, Write};
 use std::fs;
 use std::path::PathBuf;
 use vezne::card::{Cvv, Expiry, Month, Pan};
@@ -32,16 +32,16 @@ struct Said(String);
 
 impl Said {
     fn hear(&mut self, error: &(impl Error + 'static)) {
-        self.0 += &format!("{error}\n{error:?}\n");
+        self.hear_text(error);
         let mut source = error.source();
         while let Some(cause) = source {
-            self.0 += &format!("{cause}\n{cause:?}\n");
+            self.hear_text(cause);
             source = cause.source();
         }
     }
 
-    fn hear_text(&mut self, shown: &(impl Debug + Display)) {
-        self.0 += &format!("{shown}\n{shown:?}\n");
+    fn hear_text(&mut self, shown: &(impl Debug + Display + ?Sized)) {
+        writeln!(self.0, "{shown}\n{shown:?}").unwrap();
     }
 
     /// Fails when a canary is in it, as text or as a list of bytes.
@@ -123,7 +123,7 @@ fn errors_about_files_show_nothing_of_their_content() {
         said.hear(&ReloadingCertificate::load(&file, &file).err().unwrap());
         if let Err(error) = SqliteStore::open(&file) {
             said.hear(&error);
-            said.0 += &format!("{:?}", Problem::ours(&error));
+            said.hear_text(&Problem::ours(&error));
         }
     }
     assert!(said.0.lines().count() > 12, "{}", said.0);
@@ -195,7 +195,7 @@ async fn errors_of_the_provider_show_nothing_of_card_or_keys() {
         if let Err(error) = client.tokenize(call).await {
             kinds.push(error.name());
             said.hear(&error);
-            said.0 += &format!("{:?}", Problem::ours(&error));
+            said.hear_text(&Problem::ours(&error));
         }
     }
     kinds.sort_unstable();
@@ -211,7 +211,7 @@ async fn a_configuration_and_its_start_show_no_content_of_a_file() {
     let app = TestApp::start().await;
     let mut said = Said::default();
     let config = app.config();
-    said.0 += &format!("{config:?}\n");
+    writeln!(said.0, "{config:?}").unwrap();
     let mut secrets = vec![fs::read_to_string(app.file("master.key")).unwrap().trim().to_owned()];
     let private_key = fs::read_to_string(config.server.private_key.as_ref().unwrap()).unwrap();
     secrets.extend(private_key.lines().filter(|line| !line.starts_with('-')).map(str::to_owned));

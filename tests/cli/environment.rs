@@ -17,7 +17,7 @@ struct Server(Child);
 
 impl Server {
     fn start(place: &Place, variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vezne"))
+        let child = Command::new(env!("CARGO_BIN_EXE_vezne"))
             .args(["serve", "--config"])
             .arg(place.0.join("vezne.toml"))
             .env_clear()
@@ -25,14 +25,14 @@ impl Server {
             .env(CONTROL.0, CONTROL.1)
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+            .spawn();
+        let mut server = Self(child.unwrap());
+        let lines = BufReader::new(server.0.stdout.take().unwrap()).lines().map_while(Result::ok);
         let mut said = Vec::new();
         for line in lines {
             said.push(line);
             if said.last().is_some_and(|line| line.contains(r#""serving""#)) {
-                return Self(child);
+                return server;
             }
         }
         panic!("it ended: {said:?}");

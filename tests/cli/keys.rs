@@ -85,7 +85,7 @@ impl Place {
     }
 
     /// Opens every record that [`Place::fill`] added; says how many there are.
-    fn open_all(&self, sealer: &Sealer) -> usize {
+    fn open_all(&self, key: &Sealer) -> usize {
         let database = self.database();
         let mut opened = 0;
         for (table, column, field) in
@@ -97,7 +97,7 @@ impl Place {
             while let Some(row) = rows.next().unwrap() {
                 let (id, sealed): (String, Vec<u8>) = (row.get(0).unwrap(), row.get(1).unwrap());
                 let context = SealContext { record: &id, field };
-                assert_eq!(sealer.open(context, &Sealed::from_bytes(sealed)).unwrap().expose(), id);
+                assert_eq!(key.open(context, &Sealed::from_bytes(sealed)).unwrap().expose(), id);
                 opened += 1;
             }
         }

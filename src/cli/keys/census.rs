@@ -139,7 +139,9 @@ impl Sealing {
             damaged: Tally::default(),
         };
         self.each_page(async |vault, records| {
-            records.iter().for_each(|record| self.count(vault, record, &mut census));
+            for record in &records {
+                self.count(vault, record, &mut census);
+            }
             Ok(())
         })
         .await?;

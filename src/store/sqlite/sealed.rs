@@ -43,11 +43,11 @@ pub(super) fn replace(db: &Connection, vault: Vault, changes: &[Resealed]) -> Re
         Vault::MerchantSecrets => "UPDATE merchant_secrets SET sealed = ?3 WHERE id = ?1 AND sealed = ?2",
         Vault::CardTokens => "UPDATE sessions SET card_token = ?3 WHERE id = ?1 AND card_token = ?2",
     })?;
-    let mut changed = 0;
+    let mut replaced = 0;
     for change in changes {
-        changed += statement.execute(params![change.id, change.before.as_bytes(), change.after.as_bytes()])?;
+        replaced += statement.execute(params![change.id, change.before.as_bytes(), change.after.as_bytes()])?;
     }
-    Ok(u32::try_from(changed).unwrap_or(u32::MAX))
+    Ok(u32::try_from(replaced).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
