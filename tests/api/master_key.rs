@@ -2,16 +2,16 @@
 
 use crate::harness::{Card, Form, TestApp, eventually, verify};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::Path;
 use vezne::cli::keys::Sealing;
 use vezne::config::KeySource;
 use vezne::hardening::{MasterKey, key_file};
 
 /// What a process knows: the key that it seals with, and another that it opens.
-fn give(app: &mut TestApp, current: &PathBuf, other: Option<&PathBuf>) {
+fn give(app: &mut TestApp, current: &Path, other: Option<&Path>) {
     app.restart_with(|config| {
-        config.keys.master = KeySource::File(current.clone());
-        config.keys.previous = other.cloned().map(KeySource::File);
+        config.keys.master = KeySource::File(current.to_owned());
+        config.keys.previous = other.map(Path::to_owned).map(KeySource::File);
     });
 }
 
