@@ -4,11 +4,9 @@
 use crate::Outcome;
 use crate::cards::Cards;
 use crate::client::{Client, Journey, KeyExchange, Sender, send};
-use crate::operator::{Operator, text};
+use crate::operator::{Operator, text, write_master_key};
 use crate::process::Process;
 use crate::upstream::Upstream;
-use aws_lc_rs::rand;
-use data_encoding::BASE64;
 use futures_util::future::try_join_all;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -40,9 +38,7 @@ impl Window {
     pub fn install(binary: &Path, folder: &Path, upstream: &Upstream, callbacks: bool) -> Outcome<Self> {
         fs::create_dir(folder)?;
         let listener = bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))])?.remove(0);
-        let mut master_key = [0; 32];
-        rand::fill(&mut master_key).map_err(|_| "the system has no randomness")?;
-        fs::write(folder.join("master.key"), BASE64.encode(&master_key))?;
+        write_master_key(folder)?;
         let config = folder.join("vezne.toml");
         fs::write(&config, configuration(listener.local_addr()?, upstream))?;
         let shop_url = upstream.shop_url();
@@ -54,9 +50,15 @@ impl Window {
     /// Starts it on the socket that it was installed with, which takes
     /// connections from now on.
     pub fn start(&self) -> Outcome<Process> {
+        self.start_without(&[])
+    }
+
+    /// As [`Window::start`], with parts of the memory hygiene left out.
+    pub fn start_without(&self, parts: &[&str]) -> Outcome<Process> {
         let socket = OwnedFd::from(self.listener.try_clone()?);
-        let config = text(&self.config)?;
-        Process::start(text(&self.binary)?, &["serve", "--config", config, "--listen-stdin"], Stdio::from(socket))
+        let mut arguments = vec!["serve", "--config", text(&self.config)?, "--listen-stdin"];
+        arguments.extend(parts.iter().flat_map(|part| ["--danger-leave-out", part]));
+        Process::start(text(&self.binary)?, &arguments, Stdio::from(socket))
     }
 
     /// A client of this window.

@@ -3,10 +3,8 @@
 
 use crate::Outcome;
 use crate::client::{Client, PATIENCE, one_answer, send};
-use crate::operator::{Operator, text};
+use crate::operator::{Operator, text, write_master_key};
 use crate::upstream::Upstream;
-use aws_lc_rs::rand;
-use data_encoding::BASE64;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::fs::{self, File};
@@ -45,9 +43,7 @@ impl Instance {
         fs::create_dir(folder)?;
         let listener = bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))])?.remove(0);
         let address = listener.local_addr()?;
-        let mut master_key = [0; 32];
-        rand::fill(&mut master_key).map_err(|_| "the system has no randomness")?;
-        fs::write(folder.join("master.key"), BASE64.encode(&master_key))?;
+        write_master_key(folder)?;
         let config = folder.join("vezne.toml");
         fs::write(&config, configuration(address, upstream, manner.provider_timeout))?;
         let shop_url = upstream.shop_url();

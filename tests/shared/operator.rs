@@ -1,8 +1,12 @@
-//! The operator: `vezne merchant …` on an installation.
+//! The operator: a master key, and `vezne merchant …` on an installation.
 
 use crate::Outcome;
+use aws_lc_rs::rand;
+use data_encoding::BASE64;
 use serde_json::Value;
+use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use vezne::sandbox::SandboxMerchant;
@@ -39,6 +43,15 @@ impl Operator<'_> {
         }
         Ok(serde_json::from_slice(&output.stdout)?)
     }
+}
+
+/// A new `master.key` in the folder, for its owner alone to read.
+pub fn write_master_key(folder: &Path) -> Outcome<()> {
+    let mut master_key = [0; 32];
+    rand::fill(&mut master_key).map_err(|_| "the system has no randomness")?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join("master.key"))?;
+    file.write_all(BASE64.encode(&master_key).as_bytes())?;
+    Ok(())
 }
 
 /// A path as an argument.
