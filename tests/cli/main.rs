@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+#[cfg(feature = "sandbox")]
+mod residue;
+
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
