@@ -21,7 +21,7 @@ use std::time::Duration;
 use url::{Position, Url};
 
 /// For one read or write.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The largest answer that is taken: a page has some 60 KiB.
 const MAX_ANSWER: u64 = 1024 * 1024;
 

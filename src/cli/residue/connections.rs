@@ -1,5 +1,5 @@
 //! Whether our connections have ended on the server's side:
-//! `/proc/PID/net/tcp` (proc_pid_net(5)).
+//! `/proc/PID/net/tcp` (`proc_pid_net(5)`).
 
 use std::fs;
 use std::io;

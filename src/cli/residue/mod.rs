@@ -37,7 +37,7 @@ pub struct Args {
     /// The window's process
     #[arg(long, requires = "residue")]
     pid: Option<u32>,
-    /// A file with a merchant's test key (vz_test_…)
+    /// A file with a merchant's API key of test mode
     #[arg(long, value_name = "FILE", requires = "residue", value_hint = ValueHint::FilePath)]
     api_key_file: Option<PathBuf>,
     /// How many cards to send
@@ -99,13 +99,11 @@ fn test_key(file: &Path) -> Result<Zeroizing<String>, Failure> {
     let text = std::fs::read_to_string(file).map_err(unavailable(&file.display().to_string()))?;
     let text = Zeroizing::new(text);
     let key = Zeroizing::new(text.trim().to_owned());
-    match key.starts_with("vz_test_") {
-        true => Ok(key),
-        false => Err(Failure::usage(format!(
-            "{}: not a test key (vz_test_…); random cards are for test mode alone",
-            file.display()
-        ))),
+    if key.starts_with("vz_test_") {
+        return Ok(key);
     }
+    let file = file.display();
+    Err(Failure::usage(format!("{file}: not a test key (vz_test_…); random cards are for test mode alone")))
 }
 
 /// An address that the key's merchant may name.

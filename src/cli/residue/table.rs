@@ -65,7 +65,9 @@ pub fn print(sent: &Sent, looks: &[(&str, &Looked)]) {
         }
     }
     print!("\n{:<30}", "copies found");
-    looks.iter().for_each(|(name, _)| print!(" {name:>10}"));
+    for (name, _) in looks {
+        print!(" {name:>10}");
+    }
     println!();
     row("memory and registers: numbers", looks, |look| Some(look.memory.copies_of(Secret::Number)));
     row("memory and registers: codes", looks, |look| Some(look.memory.copies_of(Secret::Code)));
