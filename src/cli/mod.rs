@@ -7,6 +7,8 @@ mod doctor;
 mod failure;
 pub mod keys;
 pub mod merchant;
+mod residue;
+mod residue_plant;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod serve;
@@ -49,6 +51,9 @@ enum Verb {
     CheckConfig(check_config::Args),
     /// Examine the surroundings: files, store, certificate, provider
     Doctor(doctor::Args),
+    /// Keep planted numbers in memory for the self-test of `doctor --residue`
+    #[command(hide = true)]
+    ResiduePlant,
     #[cfg(feature = "sandbox")]
     #[command(hide = true)]
     DemoShop(shop::Args),
@@ -70,6 +75,7 @@ impl Command {
             Verb::Keys(verb) => keys::run(verb),
             Verb::CheckConfig(args) => check_config::run(args),
             Verb::Doctor(args) => doctor::run(&args),
+            Verb::ResiduePlant => residue_plant::run(),
             #[cfg(feature = "sandbox")]
             Verb::DemoShop(args) => shop::run(args),
         }

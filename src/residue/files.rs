@@ -25,12 +25,12 @@ pub fn scan_file(path: &Path, needles: &Needles) -> io::Result<Report> {
     let mut failure = None;
     // To its end, wherever that is by then: a log grows.
     let chunks = Chunks::search(0..u64::MAX, needles, |buffer, at| {
-        file.read_at(buffer, at).or_else(|error| match error.kind() {
-            io::ErrorKind::Interrupted => Err(error),
-            _ => {
-                failure = Some(error);
-                Ok(0)
+        file.read_at(buffer, at).or_else(|error| {
+            if error.kind() == io::ErrorKind::Interrupted {
+                return Err(error);
             }
+            failure = Some(error);
+            Ok(0)
         })
     });
     let mut report = Report { bytes: chunks.bytes_read, files: 1, ..Report::default() };

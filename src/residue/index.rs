@@ -67,6 +67,8 @@ impl Index {
     /// Multiplicative hashing: the product's top bits.
     #[inline]
     fn first_slot(&self, key: u64) -> usize {
-        (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - self.slots.len().trailing_zeros())) as usize
+        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        // The number of slots is a power of two, far below 2³².
+        (hash as usize) >> (32 - self.slots.len().trailing_zeros())
     }
 }

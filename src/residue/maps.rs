@@ -1,4 +1,4 @@
-//! A process's mappings: `/proc/PID/maps` (proc_pid_maps(5)).
+//! A process's mappings: `/proc/PID/maps` (`proc_pid_maps(5)`).
 
 use std::io;
 

@@ -229,7 +229,9 @@ impl Needles {
 /// four different ones, and not counting up or down.
 pub(super) fn is_distinctive(digits: &[u8]) -> bool {
     let mut seen = [false; 256];
-    digits.iter().for_each(|digit| seen[usize::from(*digit)] = true);
+    for digit in digits {
+        seen[usize::from(*digit)] = true;
+    }
     let steps = |by: u8| digits.windows(2).filter(|pair| pair[1] == pair[0].wrapping_add(by)).count();
     let most = digits.len() * 2 / 3;
     seen.iter().filter(|seen| **seen).count() >= FEWEST_DIFFERENT_DIGITS && steps(1) < most && steps(255) < most

@@ -36,7 +36,7 @@ pub const SHAPES: [Shape; 14] = [
         let text = [&[0xfb, 0xff, 0xbf], number, &[0xfb, 0xff]].concat();
         out.extend_from_slice(Zeroizing::new(BASE64URL_NOPAD.encode(&Zeroizing::new(text))).as_bytes());
     }),
-    shape("packed BCD, whole bytes", Encoding::PackedBcd, 16, |number, out| packed(number, out)),
+    shape("packed BCD, whole bytes", Encoding::PackedBcd, 16, packed),
     shape("packed BCD, shifted by a nibble", Encoding::PackedBcd, 16, |number, out| {
         packed(&[&[b'0' + 0xd], number, &[b'0' + 0xf]].concat(), out);
     }),

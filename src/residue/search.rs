@@ -97,7 +97,7 @@ fn spans(bytes: &[u8]) -> Vec<Range<usize>> {
 /// Two digits a byte. The stream is of nibbles, so that both alignments are one.
 fn packed_bcd(bytes: &[u8], needles: &Needles, hits: &mut Vec<Hit>) {
     const FEWEST: usize = Encoding::PackedBcd.fewest_digits();
-    let nibble = |at: usize| bytes.get(at / 2).map(|byte| if at % 2 == 0 { byte >> 4 } else { byte & 15 });
+    let nibble = |at: usize| bytes.get(at / 2).map(|byte| if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 });
     let digit = |at: usize| nibble(at).filter(|digit| *digit <= 9);
     let (mut run, mut value) = (0, 0);
     for (at, byte) in bytes.iter().enumerate() {

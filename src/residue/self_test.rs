@@ -88,15 +88,15 @@ fn run(program: &Path, spoiled: Option<&str>) -> Result<SelfTested, SelfTestErro
     planter.plant(&plants)?;
     let mut report = planter.scan(&needles)?;
     report.add(scan_planted_file(&plants, &needles)?);
-    let mut planted = 0;
+    let mut copies = 0;
     for (label, plant) in plants.iter().enumerate() {
         if plant.order == Some(Spot::Register) && matches!(report.registers, Registers::NotScanned(_)) {
             continue;
         }
         check(plant, &report.findings.iter().filter(|finding| finding.label == label).collect::<Vec<_>>())?;
-        planted += 1;
+        copies += 1;
     }
-    Ok(SelfTested { planted, registers: report.registers })
+    Ok(SelfTested { planted: copies, registers: report.registers })
 }
 
 /// A card of its own for each shape in each spot.

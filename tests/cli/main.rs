@@ -4,6 +4,8 @@
 
 mod environment;
 mod keys;
+#[cfg(feature = "sandbox")]
+mod residue;
 
 use serde_json::Value;
 use std::fs;
