@@ -7,6 +7,9 @@ use crate::stage::{Attempt, Ending, Exchange};
 /// An expiry that is far enough away, and one that will not do.
 const EXPIRY: &str = "12 / 40";
 
+/// Of AES, in bytes.
+const CIPHER_BLOCK: usize = 16;
+
 /// What the browser sends when it submits the form itself.
 const BROWSER: &str = "Accept: text/html,application/xhtml+xml\r\nSec-Fetch-Mode: navigate\r\n";
 /// What the page's script sends.
@@ -126,13 +129,20 @@ pub fn cut(attempt: &Attempt<'_>) -> Exchange {
     Exchange { bytes, ending: Ending::Close(Close::by_turns(attempt.index + attempt.index / (body - 1))) }
 }
 
-/// The client is gone some bytes after the card's number: what is decrypted
-/// last stays in vector registers longest.
+/// The client is gone behind the card's number, which fills the last block of
+/// its TLS record but for two bytes: what is decrypted last stays longest, in
+/// vector registers and on the stack.
 pub fn cut_behind(attempt: &Attempt<'_>) -> Exchange {
-    let mut bytes = plain(attempt);
     let number = attempt.card.number.as_bytes();
-    let end = bytes.windows(number.len()).position(|window| window == number).expect("a number") + number.len();
-    bytes.truncate(end + attempt.index * 9 % 64);
+    let up_to_number = |padding: usize| {
+        let headers = format!("{BROWSER}X-Padding: {}\r\n", "x".repeat(padding));
+        let mut bytes = post(attempt, &headers, &fields(attempt).finish());
+        let end = bytes.windows(number.len()).position(|window| window == number).expect("a number") + number.len();
+        bytes.truncate(end);
+        bytes
+    };
+    let over = up_to_number(0).len() % CIPHER_BLOCK;
+    let bytes = up_to_number((2 * CIPHER_BLOCK - 2 - over) % CIPHER_BLOCK);
     Exchange { bytes, ending: Ending::Close(Close::Fin) }
 }
 

@@ -89,8 +89,8 @@ impl Scenario {
 }
 
 /// Every part of the recipe, by the name that `--danger-leave-out` has for it.
-pub const PARTS: [&str; 6] =
-    ["allocator", "connection-close", "heads", "pool-scrub", "registers", "upstream-retirement"];
+pub const PARTS: [&str; 7] =
+    ["allocator", "connection-close", "heads", "pool-scrub", "registers", "stack", "upstream-retirement"];
 
 const ECHOES: [Echo; 6] = [Echo::Message, Echo::Grouped, Echo::Field, Echo::Header, Echo::Reason, Echo::Form];
 
@@ -133,7 +133,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("cut behind the number", (8, 64), forms::cut_behind)
         .session(Session::Shared)
         .one_by_one()
-        .shows(&["registers"]),
+        .shows(&["registers", "stack"]),
     Scenario::new("panic", (16, 160), forms::panicking),
     Scenario::new("card in a URL", (36, 360), places::urls).session(Session::Shared).shows(&["heads"]),
     Scenario::new("card in a header", (48, 480), places::headers).shows(&["heads"]),

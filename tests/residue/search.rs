@@ -3,9 +3,10 @@
 use crate::Outcome;
 use crate::cards::{Card, Cards};
 use crate::instance::Instance;
+use std::collections::HashSet;
 use vezne::residue::{Finding, Place, Registers, Report, scan_bytes, scan_folder, scan_process};
 
-/// The most copies of one scenario's cards that any search found, by where they were.
+/// The copies of one scenario's cards that searches found, by where they were.
 #[derive(Clone, Copy, Default)]
 pub struct Copies {
     pub memory: usize,
@@ -29,15 +30,6 @@ impl Copies {
             Place::Bytes => &mut self.answers,
         } += 1;
     }
-
-    /// Answers are searched once each; all else again and again.
-    fn take_in(&mut self, found: Self) {
-        self.memory = self.memory.max(found.memory);
-        self.registers = self.registers.max(found.registers);
-        self.log = self.log.max(found.log);
-        self.store = self.store.max(found.store);
-        self.answers += found.answers;
-    }
 }
 
 /// The store's file and those that SQLite puts beside it.
@@ -50,6 +42,8 @@ pub struct Row {
     pub name: String,
     pub cards: usize,
     pub copies: Copies,
+    /// Those copies: one that is found again is no new one.
+    seen: HashSet<(usize, u64, String)>,
     /// What went another way than it should.
     pub faults: Vec<String>,
     /// Its cards are under way: they are no residue yet.
@@ -73,7 +67,7 @@ impl Search {
     pub fn row(&mut self, name: &str, cards: usize) -> Outcome<Vec<Card>> {
         let owner = self.rows.len();
         let (copies, faults) = (Copies::default(), Vec::new());
-        self.rows.push(Row { name: name.to_owned(), cards, copies, faults, in_flight: false });
+        self.rows.push(Row { name: name.to_owned(), cards, copies, seen: HashSet::new(), faults, in_flight: false });
         self.cards.deal(cards, owner)
     }
 
@@ -121,25 +115,25 @@ impl Search {
     }
 
     fn take_in(&mut self, report: &Report) -> usize {
-        let mut found = vec![Copies::default(); self.rows.len()];
+        let mut in_flight = 0;
         for finding in &report.findings {
             let owner = self.cards.owner(finding.label);
-            found[owner].count(&finding.place);
-            self.show(finding, owner);
-        }
-        let mut in_flight = 0;
-        for (row, found) in self.rows.iter_mut().zip(found) {
+            let row = &mut self.rows[owner];
             if row.in_flight {
-                in_flight += found.total();
-            } else {
-                row.copies.take_in(found);
+                in_flight += 1;
+                continue;
+            }
+            let copy = (finding.label, finding.start, format!("{:?}", finding.place));
+            if row.seen.insert(copy) {
+                row.copies.count(&finding.place);
+                self.show(finding, owner);
             }
         }
         in_flight
     }
 
     fn show(&self, finding: &Finding, owner: usize) {
-        if self.debug && !self.rows[owner].in_flight {
+        if self.debug {
             let latest = self.rows.last().map_or("nothing", |row| &row.name);
             println!("after “{latest}”, of “{}”: {finding}\n    {}", self.rows[owner].name, finding.context);
         }
