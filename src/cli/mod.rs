@@ -5,6 +5,7 @@ mod check_config;
 mod demo;
 mod doctor;
 mod failure;
+mod hardening_self_test;
 pub mod merchant;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -45,6 +46,8 @@ enum Verb {
     CheckConfig(check_config::Args),
     /// Examine the surroundings: files, store, certificate, provider
     Doctor(doctor::Args),
+    #[command(hide = true)]
+    HardeningSelfTest(hardening_self_test::Args),
     #[cfg(feature = "sandbox")]
     #[command(hide = true)]
     DemoShop(shop::Args),
@@ -65,6 +68,7 @@ impl Command {
             Verb::Merchant(verb) => merchant::run(verb),
             Verb::CheckConfig(args) => check_config::run(args),
             Verb::Doctor(args) => doctor::run(&args),
+            Verb::HardeningSelfTest(args) => hardening_self_test::run(&args),
             #[cfg(feature = "sandbox")]
             Verb::DemoShop(args) => shop::run(args),
         }

@@ -77,6 +77,16 @@ impl ServerConfig {
     }
 }
 
+impl ServerConfig {
+    /// Puts the number of cores where 0 stands for it. A container's share of
+    /// them is told by files that a hardened process does not read.
+    pub fn fix_workers(&mut self) {
+        if self.workers == 0 {
+            self.workers = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+        }
+    }
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",

@@ -21,7 +21,7 @@ use tokio_rustls::client::TlsStream;
 use vezne::cli::merchant::Admin;
 use vezne::config::Config;
 use vezne::id::MerchantId;
-use vezne::startup::Application;
+use vezne::startup::{self, Application};
 
 /// A running service and everybody around it.
 pub struct TestApp {
@@ -239,11 +239,12 @@ pub(super) struct Service {
 
 impl Service {
     pub fn start(config: Config, listener: TcpListener) -> Self {
+        let master_key = startup::master_key(&config).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let (sender, started) = mpsc::channel();
         let thread = thread::spawn(move || {
             actix_rt::System::new().block_on(async {
-                let application = Application::build(&config, Some(vec![listener])).unwrap();
+                let application = Application::build(&config, &master_key, vec![listener]).unwrap();
                 sender.send(()).unwrap();
                 // A dropped sender stops the service as well: its test is over.
                 application.run_until(async { drop(stopped.await) }).await.unwrap();

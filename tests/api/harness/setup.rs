@@ -19,12 +19,19 @@ use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES, LeafFiles};
 pub struct Setup {
     settings: Vec<(String, String)>,
     stall: Option<Duration>,
+    callback_ports: Vec<u16>,
 }
 
 impl Setup {
     /// One key of the configuration, such as `limits.page_per_minute`.
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A port that callbacks may go to besides the merchant's own.
+    pub fn calling(mut self, port: u16) -> Self {
+        self.callback_ports.push(port);
         self
     }
 
@@ -48,6 +55,7 @@ impl Setup {
         let usual = [
             ("server.public_url", format!("https://localhost:{}", address.port())),
             ("provider.card_token.test.url", sandbox.url()),
+            ("egress.ports", listed([merchant.port].iter().chain(&self.callback_ports))),
         ];
         let fixed = USUAL.map(|(key, value)| (key, value.to_owned()));
         environment.extend(usual.into_iter().chain(fixed).map(|(key, value)| (variable(key), value)));
@@ -72,6 +80,10 @@ const USUAL: [(&str, &str); 8] = [
     ("limits.api_per_second", "10000"),
     ("limits.page_per_minute", "100000"),
 ];
+
+fn listed<'a>(ports: impl Iterator<Item = &'a u16>) -> String {
+    ports.map(u16::to_string).collect::<Vec<_>>().join(",")
+}
 
 /// The variable that sets a key.
 fn variable(key: &str) -> String {
