@@ -10,7 +10,7 @@ use std::io::{self, BufRead, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 /// The exit code of an attempt's process that was refused; 0 is allowed.
@@ -226,7 +226,7 @@ impl Drop for Folder {
 }
 
 /// The lines that `--report` prints, with how far each measure got: for `doctor`.
-pub(super) fn examine(config: Option<&std::path::Path>) -> io::Result<Vec<(Outcome, String)>> {
+pub(super) fn achieved(config: Option<&Path>) -> io::Result<Vec<(Outcome, String)>> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["hardening-self-test", "--report"]);
     if let Some(config) = config {

@@ -44,7 +44,7 @@ enum Verb {
     Merchant(merchant::Verb),
     /// Read a configuration and report every mistake in it
     CheckConfig(check_config::Args),
-    /// Examine the surroundings: files, store, certificate, provider
+    /// Examine the surroundings: files, store, certificate, provider, hardening
     Doctor(doctor::Args),
     #[command(hide = true)]
     HardeningSelfTest(hardening_self_test::Args),

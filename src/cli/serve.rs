@@ -2,6 +2,8 @@
 
 use super::Failure;
 use crate::config::{Config, HardeningMode};
+#[cfg(feature = "sandbox")]
+use crate::hardening::leave_out::{self, Part};
 use crate::hardening::process::{Plan, harden};
 use crate::startup::{self, Application, StartupError};
 use crate::{server, telemetry};
@@ -21,6 +23,10 @@ pub struct Args {
     /// Stop when this process, the parent, ends
     #[arg(long, hide = true, value_name = "PID")]
     with_parent: Option<u32>,
+    /// Leave a part of the memory hygiene out, to show what it is there for
+    #[cfg(feature = "sandbox")]
+    #[arg(long, hide = true, value_name = "PART")]
+    danger_leave_out: Vec<Part>,
 }
 
 /// Runs until a signal comes.
@@ -30,6 +36,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let mut config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
     telemetry::init(&config.log);
+    #[cfg(feature = "sandbox")]
+    leave_out(&args.danger_leave_out, &config)?;
     for warning in config.warnings() {
         tracing::warn!(warning, "configuration");
     }
@@ -46,6 +54,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         let shutdown = server::shutdown_signal().map_err(|error| Failure::internal(error.to_string()))?;
         let live = config.live;
         let application = Application::build(&config, &master_key, listeners)?;
+        // What it opens and signs has keys of its own by now.
+        drop(master_key);
         for address in application.addresses() {
             tracing::info!(address = %address, live, version = env!("CARGO_PKG_VERSION"), "serving");
         }
@@ -74,4 +84,17 @@ fn protect(config: &Config) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// For the residue tests: never where real cards are taken.
+#[cfg(feature = "sandbox")]
+fn leave_out(parts: &[Part], config: &Config) -> Result<(), Failure> {
+    if config.live && !parts.is_empty() {
+        return Err(Failure::usage("--danger-leave-out: not where `live = true`: real cards are taken there"));
+    }
+    for &part in parts {
+        leave_out::leave_out(part);
+        tracing::warn!(setting = ?part, "a part of the memory hygiene is left out");
+    }
+    Ok(())
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+mod hardening;
+
 use serde_json::Value;
 use std::fs;
 use std::io::Write;

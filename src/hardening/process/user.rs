@@ -139,7 +139,7 @@ pub(super) fn leave_root(user: Option<&str>, memory: Allowance) -> Result<Findin
 
 fn unprivileged(kept: CapabilitySet) -> Finding {
     let capabilities = if kept.is_empty() { "no capabilities" } else { "no capability but CAP_IPC_LOCK" };
-    Finding::achieved(MEASURE, format!("{}, {capabilities}", geteuid()))
+    Finding::achieved(MEASURE, format!("user {}, {capabilities}", geteuid()))
 }
 
 fn rooted(kept: CapabilitySet) -> Finding {

@@ -9,6 +9,7 @@ mod merchant;
 mod result;
 mod sandbox;
 mod scene;
+mod service;
 mod setup;
 
 pub use app::{Session, TestApp, form_token, wanted};

@@ -1,12 +1,14 @@
 //! Everybody around the service, put in place before it starts.
 
-use super::app::{Service, Shop, TestApp};
+use super::app::{Shop, TestApp};
 use super::client::Client;
 use super::merchant::{MerchantEndpoint, PUBLIC_NAME};
 use super::sandbox::Provider;
 use super::scene::{PATIENCE, TempDir};
+use super::service::{Launch, Process, give};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::process::Output;
 use std::time::Duration;
 use vezne::cli::merchant::Admin;
 use vezne::config::{Config, Environment};
@@ -20,6 +22,8 @@ pub struct Setup {
     settings: Vec<(String, String)>,
     stall: Option<Duration>,
     callback_ports: Vec<u16>,
+    is_process: bool,
+    user: Option<u32>,
 }
 
 impl Setup {
@@ -35,12 +39,34 @@ impl Setup {
         self
     }
 
+    /// As `vezne serve`, started by root, that goes on as this user.
+    pub fn served_by(self, user: u32) -> Self {
+        Self { is_process: true, user: Some(user), ..self }.set("server.user", &user.to_string())
+    }
+
     /// How long the provider takes for the stalling card.
     pub fn stall(self, stall: Duration) -> Self {
         Self { stall: Some(stall), ..self }
     }
 
     pub async fn start(self) -> TestApp {
+        let (mut app, environment, listener) = self.install().await;
+        if let Some(environment) = environment {
+            app.launch = Launch::Process { environment, directory: app.directory.path().to_owned() };
+        }
+        app.service = Some(app.launch.start(listener));
+        app
+    }
+
+    /// Starts `vezne serve`, which is to refuse: as root, or as whoever runs the test.
+    pub async fn refused(self) -> Output {
+        let setup = Self { is_process: true, ..self };
+        let (app, environment, listener) = setup.install().await;
+        Process::refused(&environment.unwrap(), app.directory.path(), listener)
+    }
+
+    /// Everything but the service itself, which has an environment when it is a process.
+    async fn install(self) -> (TestApp, Option<Environment>, TcpListener) {
         let directory = TempDir::new();
         let ca = DevCa::open_or_create(directory.path()).unwrap();
         let leaf = ca.issue("server", &LOOPBACK_NAMES).unwrap();
@@ -64,8 +90,13 @@ impl Setup {
 
         let admin = Admin::open(&config).unwrap();
         let shop = create_shop(&admin, &merchant, &sandbox).await;
-        let service = Some(Service::start(config.clone(), listener));
-        TestApp { merchant, sandbox, admin, shop, client, service, address, config, directory }
+        if let Some(user) = self.user {
+            give(directory.path(), user);
+        }
+        let launch = Launch::Thread(Box::new(config.clone()));
+        let service = None;
+        let app = TestApp { merchant, sandbox, admin, shop, client, service, launch, address, config, directory };
+        (app, self.is_process.then_some(environment), listener)
     }
 }
 
