@@ -1,7 +1,7 @@
 //! `vezne serve` as in production: started by root, hardened in full or not at
 //! all, going on as another user. These tests need root.
 
-use crate::harness::{Card, NameServer, Reply, Setup, TestApp, eventually, verify};
+use crate::harness::{Card, NOBODY, NameServer, Reply, Setup, TestApp, eventually, verify};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::Ipv4Addr;
@@ -9,9 +9,6 @@ use std::os::unix::fs::chown;
 use std::time::Duration;
 use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES};
 use vezne::sandbox::magic::Behaviour;
-
-/// nobody's number on every distribution.
-const NOBODY: u32 = 65534;
 
 fn hardened() -> Setup {
     assert!(rustix::process::geteuid().is_root(), "this test needs root");

@@ -1,6 +1,6 @@
 //! What is kept, and what is not.
 
-use crate::harness::{Card, Form, Reply, TestApp, eventually, keep_log, logged, wanted};
+use crate::harness::{Card, Form, Reply, Setup, TestApp, eventually, keep_log, logged, wanted};
 use serde_json::json;
 use vezne::sandbox::magic::Behaviour;
 
@@ -74,7 +74,7 @@ async fn no_card_number_reaches_the_disk() {
 #[tokio::test]
 async fn no_card_number_token_or_secret_reaches_a_log() {
     keep_log();
-    let app = TestApp::start().await;
+    let app = Setup::default().in_this_process().start().await;
     let session = app.create_session(json!({ "callbackUrl": app.merchant.url() })).await;
     let cards = [
         Card { cvv: "1".into(), ..Card::new("4603450000000000") },

@@ -16,6 +16,12 @@ use vezne::hardening::{MasterKey, SecretText};
 use vezne::merchant::Mode;
 use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES, LeafFiles};
 
+/// The variable with which every test has a `vezne serve` of its own, started by
+/// root and hardened: the whole suite is then a search for what it lacks.
+const HARDENED: &str = "VEZNE_API_HARDENED";
+/// nobody's number on every distribution.
+pub const NOBODY: u32 = 65534;
+
 /// Settings that differ from the harness's own.
 #[derive(Default)]
 pub struct Setup {
@@ -23,6 +29,7 @@ pub struct Setup {
     stall: Option<Duration>,
     callback_ports: Vec<u16>,
     is_process: bool,
+    in_this_process: bool,
     user: Option<u32>,
 }
 
@@ -49,8 +56,15 @@ impl Setup {
         Self { stall: Some(stall), ..self }
     }
 
+    /// In this process, also where the rest of the suite has a hardened one.
+    pub fn in_this_process(self) -> Self {
+        Self { in_this_process: true, ..self }
+    }
+
     pub async fn start(self) -> TestApp {
-        let (mut app, environment, listener) = self.install().await;
+        let hardened = std::env::var_os(HARDENED).is_some() && !self.is_process && !self.in_this_process;
+        let setup = if hardened { self.set("hardening", "require").served_by(NOBODY) } else { self };
+        let (mut app, environment, listener) = setup.install().await;
         if let Some(environment) = environment {
             app.launch = Launch::Process { environment, directory: app.directory.path().to_owned() };
         }
