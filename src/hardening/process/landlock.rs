@@ -69,13 +69,15 @@ fn judge(status: &LandlockStatus, ports: &[u16]) -> Finding {
     };
     let number = kernel_abi.unwrap_or(abi as i32);
     let listed = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
-    let network = match abi >= ABI::V4 {
-        true => format!("TCP connect to {listed}"),
-        false => "no rules for TCP before kernel 6.7".to_owned(),
+    let network = if abi >= ABI::V4 {
+        format!("TCP connect to {listed}")
+    } else {
+        "no rules for TCP before kernel 6.7".to_owned()
     };
-    let rest = match abi >= COMPLETE {
-        true => "no devices, signals or abstract sockets of others",
-        false => "no rules for signals and abstract sockets before kernel 6.12",
+    let rest = if abi >= COMPLETE {
+        "no devices, signals or abstract sockets of others"
+    } else {
+        "no rules for signals and abstract sockets before kernel 6.12"
     };
     let detail = format!("ABI {number}: files, {network}, {rest}");
     if abi >= COMPLETE { Finding::achieved(MEASURE, detail) } else { Finding::partial(MEASURE, detail) }

@@ -1,8 +1,8 @@
 //! The system calls of a serving process, by what they are for, and those whose
 //! attempt can only be an attack. seccomp(2), syscalls(2).
 //!
-//! Measured with glibc and read from the sources of musl; x86_64 has older
-//! calls beside those that every architecture has.
+//! Measured with glibc on `x86_64`, which has older calls beside those that every
+//! architecture has.
 
 use libc::c_long;
 
@@ -125,7 +125,7 @@ const EVENTS: &[c_long] = &[
     libc::SYS_pselect6,
 ];
 
-/// What only x86_64 has: musl's choice, and glibc's where it came first.
+/// What only `x86_64` has, and a C library may choose there.
 #[cfg(target_arch = "x86_64")]
 const OLD: &[c_long] = &[
     libc::SYS_open,
@@ -195,7 +195,7 @@ pub(super) const KILLED: &[c_long] = &[
     libc::SYS_mknodat,
 ];
 
-/// Of those, what only x86_64 has.
+/// Of those, what only `x86_64` has.
 #[cfg(target_arch = "x86_64")]
 pub(super) const KILLED_OLD: &[c_long] = &[
     libc::SYS_fork,
