@@ -2,8 +2,11 @@
 //! work where nothing stops them. As root they go on as nobody, as `serve` does.
 
 use super::Place;
-use rustix::process::{Resource, geteuid, getrlimit};
+use rustix::process::{Pid, Resource, Signal, geteuid, getrlimit, kill_process};
 use std::fs;
+use std::os::unix::fs::chown;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Attempts that the self-test makes.
 const ATTEMPTS: usize = 22;
@@ -88,4 +91,32 @@ fn the_doctor_fails_where_hardening_is_required_and_root_has_no_user() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("FAIL  hardening: user: missing: runs as root"), "{text}");
     assert_eq!(output.status.code(), Some(4));
+}
+
+#[test]
+fn a_window_that_has_left_root_still_ends_with_its_parent() {
+    let place = Place::for_self_test();
+    if geteuid().is_root() {
+        chown(&place.0, Some(65534), Some(65534)).unwrap();
+    }
+    let log = place.0.join("window.log");
+    let mut parent = Command::new("sh")
+        .args(["-c", r#""$0" serve --config "$1" --with-parent $$ > "$2" 2>&1 & wait"#])
+        .arg(env!("CARGO_BIN_EXE_vezne"))
+        .args([&place.0.join("vezne.toml"), &log])
+        .env("VEZNE_SERVER__LISTEN", "127.0.0.1:0")
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait_for = |text: &str| {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !fs::read_to_string(&log).unwrap_or_default().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?} in {}", fs::read_to_string(&log).unwrap_or_default());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_for("serving");
+    kill_process(Pid::from_child(&parent), Signal::KILL).unwrap();
+    parent.wait().unwrap();
+    wait_for("stopped");
 }

@@ -1,7 +1,7 @@
 //! What an intruder would try first, tried from inside: the proof that the
 //! measures hold. `vezne hardening-self-test` makes each attempt in a process of its own.
 
-use super::{Account, HardeningError, Plan, dumpable};
+use super::{Account, Plan, dumpable};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect};
 use rustix::process::{Pid, Resource, geteuid, getppid, getrlimit, setrlimit};
 use rustix::thread::CapabilitySet;
@@ -89,13 +89,14 @@ pub fn find(name: &str) -> Option<&'static Attempt> {
 /// process from outside. With `dumpable` the process is as open as after an exec.
 ///
 /// # Errors
-/// [`HardeningError::User`].
-pub fn become_neighbour(plan: &Plan, dumpable: bool) -> Result<(), HardeningError> {
+/// When there is no such user, or the system refuses.
+pub fn become_neighbour(plan: &Plan, dumpable: bool) -> io::Result<()> {
     if geteuid().is_root() {
         // nobody's number on every distribution, where no user is configured.
-        Account::find(plan.user.as_deref().unwrap_or("65534"))?.assume(CapabilitySet::empty())?;
+        let account = Account::find(plan.user.as_deref().unwrap_or("65534"));
+        account.and_then(|account| account.assume(CapabilitySet::empty())).map_err(Error::other)?;
     }
-    if dumpable { dumpable::allow().map_err(HardeningError::Unknown) } else { Ok(()) }
+    if dumpable { dumpable::allow() } else { Ok(()) }
 }
 
 /// Opens another process's memory, or what it maps.
