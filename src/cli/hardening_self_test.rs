@@ -2,7 +2,7 @@
 //! get out of it, once for each way that there is.
 
 use super::Failure;
-use crate::config::Config;
+use crate::config::{Config, KeySource};
 use crate::hardening::process::attempts::{self, ATTEMPTS, Attempt, Surroundings};
 use crate::hardening::process::{Outcome, Plan, harden};
 use clap::ValueHint;
@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Args { hold: true, .. } => step.hold(),
         Args { peek: Some(pid), .. } => step.peek(*pid),
         Args { attempt: Some(name), stranger: Some(stranger), .. } => step.attempt(name, *stranger),
-        _ => all(args, &plan),
+        _ => all(args, &config, &plan),
     }
 }
 
@@ -110,9 +110,9 @@ fn answer(result: io::Result<()>) -> Result<(), Failure> {
 }
 
 /// Every attempt, each in a process of its own.
-fn all(args: &Args, plan: &Plan) -> Result<(), Failure> {
+fn all(args: &Args, config: &Config, plan: &Plan) -> Result<(), Failure> {
     let listener = stranger(plan).map_err(unavailable)?;
-    let parent = Parent { args, stranger: listener.local_addr().map_err(unavailable)?, folder: Folder::new()? };
+    let parent = Parent { args, config, stranger: listener.local_addr().map_err(unavailable)?, folder: Folder::new()? };
     let mut allowed = 0;
     let ways = ATTEMPTS.iter().map(|attempt| (attempt.name, parent.attempt(attempt)));
     for (name, verdict) in ways.chain([("read-my-memory", parent.peek())]) {
@@ -141,16 +141,18 @@ fn stranger(plan: &Plan) -> io::Result<TcpListener> {
 /// The process that starts the others and looks at how they end.
 struct Parent<'a> {
     args: &'a Args,
+    config: &'a Config,
     stranger: SocketAddr,
     folder: Folder,
 }
 
 impl Parent<'_> {
     fn command(&self, arguments: &[&str]) -> io::Result<Command> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("hardening-self-test").args(arguments).current_dir(&self.folder.0);
-        if let Some(config) = &self.args.config {
-            command.arg("--config").arg(std::path::absolute(config)?);
+        let mut command = again(self.config, self.args.config.as_deref())?;
+        command.args(arguments);
+        // Relative paths in variables start at the working folder, which then stays.
+        if self.args.config.is_some() {
+            command.current_dir(&self.folder.0);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(command)
@@ -225,14 +227,25 @@ impl Drop for Folder {
     }
 }
 
-/// The lines that `--report` prints, with how far each measure got: for `doctor`.
-pub(super) fn achieved(config: Option<&Path>) -> io::Result<Vec<(Outcome, String)>> {
+/// This command again, on the same configuration.
+fn again(config: &Config, file: Option<&Path>) -> io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["hardening-self-test", "--report"]);
-    if let Some(config) = config {
-        command.arg("--config").arg(config);
+    command.arg("hardening-self-test");
+    if let Some(file) = file {
+        command.arg("--config").arg(std::path::absolute(file)?);
     }
-    let output = command.stdin(Stdio::null()).output()?;
+    // The key itself was taken out of the environment, and is not needed here.
+    for source in [Some(&config.keys.master), config.keys.previous.as_ref()].into_iter().flatten() {
+        if let KeySource::Variable(name) = source {
+            command.env(name, "not this one");
+        }
+    }
+    Ok(command)
+}
+
+/// The lines that `--report` prints, with how far each measure got: for `doctor`.
+pub(super) fn achieved(config: &Config, file: Option<&Path>) -> io::Result<Vec<(Outcome, String)>> {
+    let output = again(config, file)?.arg("--report").stdin(Stdio::null()).output()?;
     if !output.status.success() {
         return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()));
     }

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod failure;
 mod hardening_self_test;
+pub mod keys;
 pub mod merchant;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -42,6 +43,9 @@ enum Verb {
     /// Create, show and change merchants, their keys and their secrets
     #[command(subcommand)]
     Merchant(merchant::Verb),
+    /// Make a master key, replace it, see what rests under which
+    #[command(subcommand)]
+    Keys(keys::Verb),
     /// Read a configuration and report every mistake in it
     CheckConfig(check_config::Args),
     /// Examine the surroundings: files, store, certificate, provider, hardening
@@ -66,6 +70,7 @@ impl Command {
             #[cfg(feature = "sandbox")]
             Verb::Sandbox(args) => sandbox::run(args),
             Verb::Merchant(verb) => merchant::run(verb),
+            Verb::Keys(verb) => keys::run(verb),
             Verb::CheckConfig(args) => check_config::run(args),
             Verb::Doctor(args) => doctor::run(&args),
             Verb::HardeningSelfTest(args) => hardening_self_test::run(&args),

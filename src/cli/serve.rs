@@ -2,10 +2,11 @@
 
 use super::Failure;
 use crate::config::{Config, HardeningMode};
+use crate::hardening::MasterKeys;
 #[cfg(feature = "sandbox")]
 use crate::hardening::leave_out::{self, Part};
 use crate::hardening::process::{Plan, harden};
-use crate::startup::{self, Application, StartupError};
+use crate::startup::{Application, StartupError};
 use crate::{server, telemetry};
 use clap::ValueHint;
 use std::net::TcpListener;
@@ -42,7 +43,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         tracing::warn!(warning, "configuration");
     }
     // What takes the privileges of a start as root; nothing of it starts a thread.
-    let master_key = startup::master_key(&config)?;
+    let master_keys = MasterKeys::load(&config.keys).map_err(StartupError::from)?;
     let listeners = listeners(&config, args.listen_stdin)?;
     config.server.fix_workers();
     protect(&config)?;
@@ -53,9 +54,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     actix_rt::System::new().block_on(async move {
         let shutdown = server::shutdown_signal().map_err(|error| Failure::internal(error.to_string()))?;
         let live = config.live;
-        let application = Application::build(&config, &master_key, listeners)?;
-        // What it opens and signs has keys of its own by now.
-        drop(master_key);
+        let application = Application::build(&config, master_keys, listeners)?;
         for address in application.addresses() {
             tracing::info!(address = %address, live, version = env!("CARGO_PKG_VERSION"), "serving");
         }

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+mod secrets;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -88,6 +88,13 @@ impl TestApp {
         self.service = Some(self.launch.start(listener));
     }
 
+    /// The same with other settings.
+    pub fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+        self.launch.reconfigure(&self.config);
+        self.restart();
+    }
+
     /// The service's process, where it is one of its own.
     pub fn process(&self) -> &Process {
         self.service.as_ref().unwrap().process()
@@ -220,6 +227,11 @@ impl TestApp {
     /// Where the service keeps its files.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// A file beside the database.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
     }
 
     /// Every file that the service wrote or was given.

@@ -14,7 +14,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use vezne::config::{Config, Environment};
-use vezne::startup::{self, Application};
+use vezne::hardening::MasterKeys;
+use vezne::startup::Application;
 
 /// How the service is started, again and again.
 pub(super) enum Launch {
@@ -23,6 +24,14 @@ pub(super) enum Launch {
 }
 
 impl Launch {
+    /// From the next start on.
+    pub fn reconfigure(&mut self, config: &Config) {
+        match self {
+            Self::Thread(old) => **old = config.clone(),
+            Self::Process { .. } => panic!("a process is told by its environment"),
+        }
+    }
+
     pub fn start(&self, listener: TcpListener) -> Service {
         match self {
             Self::Thread(config) => Service::Thread(Threaded::start(*config.clone(), listener)),
@@ -64,9 +73,9 @@ impl Threaded {
         let (stop, stopped) = oneshot::channel::<()>();
         let (sender, started) = mpsc::channel();
         let thread = thread::spawn(move || {
-            let master_key = startup::master_key(&config).unwrap();
+            let master_keys = MasterKeys::load(&config.keys).unwrap();
             actix_rt::System::new().block_on(async {
-                let application = Application::build(&config, &master_key, vec![listener]).unwrap();
+                let application = Application::build(&config, master_keys, vec![listener]).unwrap();
                 sender.send(()).unwrap();
                 // A dropped sender stops the service as well: its test is over.
                 application.run_until(async { drop(stopped.await) }).await.unwrap();
