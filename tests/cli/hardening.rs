@@ -4,7 +4,7 @@
 use super::Place;
 use rustix::process::{Pid, Resource, Signal, geteuid, getrlimit, kill_process};
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -119,4 +119,21 @@ fn a_window_that_has_left_root_still_ends_with_its_parent() {
     kill_process(Pid::from_child(&parent), Signal::KILL).unwrap();
     parent.wait().unwrap();
     wait_for("stopped");
+}
+
+#[test]
+fn a_store_that_root_makes_belongs_to_its_folders_owner() {
+    if !geteuid().is_root() {
+        eprintln!("not run: needs root");
+        return;
+    }
+    let place = Place::for_self_test();
+    chown(&place.0, Some(65534), Some(65534)).unwrap();
+    place.create();
+    for name in ["vezne.db", "vezne.db-wal", "vezne.db-shm"] {
+        // The last connection takes the other two away.
+        let Ok(about) = fs::metadata(place.0.join(name)) else { continue };
+        assert_eq!((about.uid(), about.gid(), about.mode() & 0o777), (65534, 65534, 0o600), "{name}");
+    }
+    assert!(place.0.join("vezne.db").exists());
 }
