@@ -3,6 +3,7 @@
 //!
 //! Each test starts a service of its own, so they run side by side.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
@@ -14,6 +15,7 @@ mod connections;
 mod headers;
 mod journey;
 mod keys;
+mod leaks;
 mod mistakes;
 mod provider_faults;
 mod races;

@@ -2,26 +2,24 @@
 
 use super::client::{Answer, Client, Request};
 use super::form::{Card, Form};
+use super::log::assert_nothing_was_masked;
 use super::merchant::MerchantEndpoint;
 use super::result::Query;
 use super::sandbox::Provider;
-use super::scene::{PATIENCE, TempDir};
+use super::scene::TempDir;
+use super::service::{STDERR, STDOUT, Service};
 use super::setup::Setup;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 use tokio_rustls::client::TlsStream;
 use vezne::cli::merchant::Admin;
 use vezne::config::Config;
 use vezne::id::MerchantId;
-use vezne::startup::Application;
 
 /// A running service and everybody around it.
 pub struct TestApp {
@@ -85,7 +83,15 @@ impl TestApp {
     pub fn restart(&mut self) {
         self.service.take().unwrap().stop();
         let listener = TcpListener::bind(self.address).unwrap();
-        self.service = Some(Service::start(self.config.clone(), listener));
+        self.service = Some(Service::on_a_thread(self.config.clone(), listener));
+    }
+
+    /// Stops a service that is a process of its own; what it had printed, on
+    /// standard output and on standard error.
+    pub fn stop_and_read(&mut self) -> (String, String) {
+        self.service.take().unwrap().stop();
+        let read = |name| String::from_utf8(std::fs::read(self.directory.join(name)).unwrap()).unwrap();
+        (read(STDOUT), read(STDERR))
     }
 
     /// The origin as browsers send it.
@@ -213,6 +219,15 @@ impl TestApp {
     }
 }
 
+impl Drop for TestApp {
+    /// Whatever a test did, nothing of it had to be masked in the log.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_nothing_was_masked();
+        }
+    }
+}
+
 /// What is asked for when a test does not care, with these changes.
 pub fn wanted(changes: Value) -> Value {
     let mut body = json!({
@@ -229,32 +244,4 @@ pub fn wanted(changes: Value) -> Value {
 /// The value of the page's hidden field.
 pub fn form_token(html: &str) -> Option<&str> {
     html.split_once(r#"name="formToken" value=""#)?.1.split('"').next()
-}
-
-/// The service on a thread of its own.
-pub(super) struct Service {
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Service {
-    pub fn start(config: Config, listener: TcpListener) -> Self {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (sender, started) = mpsc::channel();
-        let thread = thread::spawn(move || {
-            actix_rt::System::new().block_on(async {
-                let application = Application::build(&config, Some(vec![listener])).unwrap();
-                sender.send(()).unwrap();
-                // A dropped sender stops the service as well: its test is over.
-                application.run_until(async { drop(stopped.await) }).await.unwrap();
-            });
-        });
-        started.recv_timeout(PATIENCE).unwrap();
-        Self { stop, thread }
-    }
-
-    fn stop(self) {
-        drop(self.stop);
-        self.thread.join().unwrap();
-    }
 }

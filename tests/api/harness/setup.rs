@@ -1,10 +1,12 @@
 //! Everybody around the service, put in place before it starts.
 
-use super::app::{Service, Shop, TestApp};
+use super::app::{Shop, TestApp};
 use super::client::Client;
+use super::log::install_log;
 use super::merchant::{MerchantEndpoint, PUBLIC_NAME};
 use super::sandbox::Provider;
 use super::scene::{PATIENCE, TempDir};
+use super::service::Service;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES, LeafFiles};
 pub struct Setup {
     settings: Vec<(String, String)>,
     stall: Option<Duration>,
+    is_process: bool,
 }
 
 impl Setup {
@@ -33,7 +36,13 @@ impl Setup {
         Self { stall: Some(stall), ..self }
     }
 
+    /// The service is `vezne serve` in a process of its own.
+    pub fn in_a_process(self) -> Self {
+        Self { is_process: true, ..self }
+    }
+
     pub async fn start(self) -> TestApp {
+        install_log();
         let directory = TempDir::new();
         let ca = DevCa::open_or_create(directory.path()).unwrap();
         let leaf = ca.issue("server", &LOOPBACK_NAMES).unwrap();
@@ -56,7 +65,11 @@ impl Setup {
 
         let admin = Admin::open(&config).unwrap();
         let shop = create_shop(&admin, &merchant, &sandbox).await;
-        let service = Some(Service::start(config.clone(), listener));
+        let service = Some(if self.is_process {
+            Service::in_a_process(&environment, listener, directory.path())
+        } else {
+            Service::on_a_thread(config.clone(), listener)
+        });
         TestApp { merchant, sandbox, admin, shop, client, service, address, config, directory }
     }
 }
