@@ -6,7 +6,7 @@ use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsE
 use crate::handoff::{CallbackWorker, Results};
 use crate::hardening::limits::Limits;
 use crate::hardening::secret::fill_random;
-use crate::hardening::{MasterKey, MasterKeyError, SecretText};
+use crate::hardening::{MasterKey, MasterKeyError, SecretText, request_head};
 use crate::intake::FormTokens;
 use crate::page::Pages;
 use crate::provider::CardTokenizer;
@@ -227,6 +227,8 @@ fn serve(
         max_connections: config.server.max_connections,
         keep_alive: KEEP_ALIVE,
         shutdown_timeout: Duration::from_secs(config.server.shutdown_seconds),
+        on_request: Some(request_head::cut_loose),
+        on_close: Some(request_head::empty_pool),
         ..server::Options::default()
     };
     let window = Data::from(window);

@@ -21,6 +21,7 @@ mod tests {
     use crate::config::LimitsConfig;
     use crate::handoff::{CARD_TOKEN_FIELD, Results};
     use crate::hardening::limits::Limits;
+    use crate::hardening::request_head::cut_loose;
     use crate::hardening::{MasterKey, SealContext, SecretText};
     use crate::id::{KeyId, MerchantId, SessionId};
     use crate::intake::FormTokens;
@@ -102,7 +103,9 @@ mod tests {
 
         async fn send(&self, request: TestRequest) -> Answer {
             let service = init_service(routes::application(self.window.clone(), Providers::default())).await;
-            let response = call_service(&service, request.to_request()).await;
+            let mut request = request.to_request();
+            cut_loose(&mut request);
+            let response = call_service(&service, request).await;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let body = serde_json::from_slice(&read_body(response).await).unwrap();
             Answer { status, headers, body }
