@@ -1,7 +1,7 @@
 //! The merchants' API: every kind of problem, with a card number and a secret
 //! wherever a caller can put one by mistake.
 
-use super::drive::{Drive, NUMBER, Reader, misplaced};
+use super::drive::{BROKEN, Drive, NUMBER, Reader, misplaced};
 use crate::harness::{Answer, Card, TestApp, wanted};
 use rusqlite::Connection;
 use serde_json::json;
@@ -21,7 +21,7 @@ pub async fn every_problem(drive: &Drive, narrow: &Drive) {
 async fn misplaced_numbers(drive: &Drive) {
     let app = &drive.app;
     let encoded = NUMBER.replace('4', "%34").replace('0', "%30");
-    for place in [NUMBER.to_owned(), encoded, format!("{NUMBER}%0d%0a"), format!("..%2f{NUMBER}")] {
+    for place in [NUMBER.to_owned(), BROKEN.to_owned(), encoded, format!("{NUMBER}%0d%0a"), format!("..%2f{NUMBER}")] {
         for path in [
             format!("/v1/sessions?limit={place}"),
             format!("/v1/sessions?cursor={place}"),
@@ -45,6 +45,8 @@ async fn misplaced_numbers(drive: &Drive) {
         json!({ "conversationId": NUMBER.repeat(5) }),
         json!({ "conversationId": format!("{NUMBER}\n") }),
         json!({ "metadata": { NUMBER.repeat(3): "x" } }),
+        json!({ "conversationId": NUMBER }),
+        json!({ "metadata": { "card": NUMBER } }),
         json!({ "metadata": { "card": { NUMBER: 1 } } }),
         json!({ "metadata": [NUMBER] }),
         json!({ "expiresIn": 4_355_093_000_777_068_u64 }),
@@ -67,7 +69,9 @@ async fn misplaced_numbers(drive: &Drive) {
     for body in bodies {
         hear(drive, "a body", &app.api("POST", "/v1/sessions").body("application/json", body).send().await);
     }
-    for kind in [format!("text/{NUMBER}"), format!("application/json{NUMBER}"), NUMBER.to_owned()] {
+    for kind in
+        [format!("text/{NUMBER}"), format!("text/{BROKEN}"), format!("application/json{BROKEN}"), NUMBER.to_owned()]
+    {
         hear(drive, &kind, &app.api("POST", "/v1/sessions").body(&kind, "{}").send().await);
     }
 }
@@ -75,7 +79,7 @@ async fn misplaced_numbers(drive: &Drive) {
 async fn wrong_callers(drive: &Drive) {
     let app = &drive.app;
     let almost = format!("{}x", &app.shop.api_key);
-    for value in [NUMBER, "", &almost, &app.shop.signing_secret, &app.shop.webhook_secret] {
+    for value in [NUMBER, BROKEN, "", &almost, &app.shop.signing_secret, &app.shop.webhook_secret] {
         hear(drive, "a wrong key", &app.api_as(value, "GET", "/v1/sessions").send().await);
         let basic = app.client.request("POST", "/v1/sessions").header("authorization", value);
         hear(drive, "a wrong scheme", &basic.json(&wanted(json!({}))).send().await);
@@ -124,7 +128,7 @@ async fn damaged_rows(drive: &Drive) {
 /// `narrow` lets three requests of an address through in a minute.
 async fn too_many(narrow: &Drive) {
     for _ in 0..8 {
-        hear(narrow, "a guess", &narrow.app.api_as(NUMBER, "GET", "/v1/sessions").send().await);
+        hear(narrow, "a guess", &narrow.app.api_as(BROKEN, "GET", "/v1/sessions").send().await);
         narrow.hear("a page", Reader::Anybody, &narrow.app.get(&format!("/c/{NUMBER}")).await);
     }
 }

@@ -13,6 +13,8 @@ use vezne::merchant::Mode;
 
 /// The number that stands wherever no card number belongs.
 pub const NUMBER: &str = "4355093000777068";
+/// The same in a writing that nothing takes for a card number at the door.
+pub const BROKEN: &str = "435509300077x7068";
 /// A security code that is told from other numbers: no card has one so long.
 pub const CODE: &str = "97315826";
 /// Begins every header value whose echo would show that headers are logged.

@@ -1,7 +1,7 @@
 //! The card form: every fault that it can have, a card in every place where it
 //! does not belong, and HTTP and TLS that are none.
 
-use super::drive::{CODE, Drive, MARK, NUMBER, Reader, long_code};
+use super::drive::{BROKEN, CODE, Drive, MARK, NUMBER, Reader, long_code};
 use crate::harness::{Card, Form, Session};
 use serde_json::json;
 use std::time::Duration;
@@ -50,7 +50,7 @@ async fn mistakes(drive: &Drive) {
 
 fn post(session: &Session, headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
-        "POST {}?card={NUMBER} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+        "POST {}?card={BROKEN} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
         session.path,
         body.len()
     );
@@ -168,6 +168,7 @@ async fn headers(drive: &Drive) {
         let kind = if name == "content-type" { String::new() } else { of_type(Form::CONTENT_TYPE) };
         let mut request = post(&session, &format!("{kind}{name}: {value}\r\n"), &body);
         drive.raw(name, &request).await;
+        drive.raw(name, &post(&session, &format!("{kind}{name}: {MARK}-{name}={BROKEN}\r\n"), &body)).await;
         request.splice(.."POST".len(), *b"GET ");
         drive.raw(name, &request).await;
         let call = format!("GET /v1/sessions HTTP/1.1\r\nConnection: close\r\n{name}: {value}\r\n\r\n");
