@@ -1,5 +1,5 @@
-//! Two servers under the same load, in turns: what happens to the machine
-//! meanwhile happens to both.
+//! Servers under the same load, in turns: what happens to the machine
+//! meanwhile happens to all.
 
 use crate::Outcome;
 use crate::cards::Cards;
@@ -72,16 +72,16 @@ impl Contender<'_> {
     }
 }
 
-/// Rounds of both, one after the other.
-pub async fn alternate(
-    contenders: [&Contender<'_>; 2],
+/// Rounds of each, one after the other.
+pub async fn alternate<const N: usize>(
+    contenders: [&Contender<'_>; N],
     rounds: usize,
     count: usize,
     pace: Pace,
     upstream: &Upstream,
     cards: &mut Cards,
-) -> Outcome<[Vec<Figures>; 2]> {
-    let mut figures = [Vec::new(), Vec::new()];
+) -> Outcome<[Vec<Figures>; N]> {
+    let mut figures = [const { Vec::new() }; N];
     for _ in 0..rounds {
         for (contender, figures) in contenders.iter().zip(&mut figures) {
             figures.push(contender.round(count, pace, upstream, cards).await?);

@@ -60,9 +60,15 @@ impl Window {
     /// Starts it on the socket that it was installed with, which takes
     /// connections from now on.
     pub fn start(&self) -> Outcome<Process> {
+        self.start_without(&[])
+    }
+
+    /// As [`Window::start`], with parts of the memory hygiene left out.
+    pub fn start_without(&self, parts: &[&str]) -> Outcome<Process> {
         let socket = OwnedFd::from(self.listener.try_clone()?);
-        let config = text(&self.config)?;
-        Process::start(text(&self.binary)?, &["serve", "--config", config, "--listen-stdin"], Stdio::from(socket))
+        let mut arguments = vec!["serve", "--config", text(&self.config)?, "--listen-stdin"];
+        arguments.extend(parts.iter().flat_map(|part| ["--danger-leave-out", part]));
+        Process::start(text(&self.binary)?, &arguments, Stdio::from(socket))
     }
 
     /// A client of this window.
