@@ -7,7 +7,7 @@ use super::merchant::MerchantEndpoint;
 use super::result::Query;
 use super::sandbox::Provider;
 use super::scene::TempDir;
-use super::service::{STDERR, STDOUT, Service};
+use super::service::{Launch, Service};
 use super::setup::Setup;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
@@ -29,6 +29,7 @@ pub struct TestApp {
     pub shop: Shop,
     pub client: Client,
     pub(super) service: Option<Service>,
+    pub(super) launch: Launch,
     pub(super) address: SocketAddr,
     pub(super) config: Config,
     pub(super) directory: TempDir,
@@ -83,15 +84,12 @@ impl TestApp {
     pub fn restart(&mut self) {
         self.service.take().unwrap().stop();
         let listener = TcpListener::bind(self.address).unwrap();
-        self.service = Some(Service::on_a_thread(self.config.clone(), listener));
+        self.service = Some(self.launch.start(listener));
     }
 
-    /// Stops a service that is a process of its own; what it had printed, on
-    /// standard output and on standard error.
-    pub fn stop_and_read(&mut self) -> (String, String) {
-        self.service.take().unwrap().stop();
-        let read = |name| String::from_utf8(std::fs::read(self.directory.join(name)).unwrap()).unwrap();
-        (read(STDOUT), read(STDERR))
+    /// Ends the service, which drains first; returns what its process has printed.
+    pub fn stop(&mut self) -> String {
+        self.service.take().unwrap().stop()
     }
 
     /// The origin as browsers send it.

@@ -1,7 +1,8 @@
 //! What this process logs: through the service's own layer, which masks and
 //! counts, and raw, as any code said it at its finest level.
 
-use std::fmt::{Debug, Display, Write};
+use std::fmt::{Debug, Display, Write as _};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once};
 use tracing::field::{Field, Visit};
@@ -15,6 +16,7 @@ use vezne::config::{LogConfig, LogFormat};
 use vezne::telemetry;
 
 static RAW: Mutex<String> = Mutex::new(String::new());
+static MASKED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static IS_KEPT: AtomicBool = AtomicBool::new(false);
 static INSTALLED: Once = Once::new();
 
@@ -23,7 +25,7 @@ static INSTALLED: Once = Once::new();
 pub fn install_log() {
     INSTALLED.call_once(|| {
         let config = LogConfig { level: Level::TRACE, format: LogFormat::Json };
-        let service = telemetry::layer(&config, std::io::sink);
+        let service = telemetry::layer(&config, || Masked);
         set_global_default(Registry::default().with(Both { service })).unwrap();
         log::set_logger(&Records).unwrap();
     });
@@ -46,7 +48,24 @@ pub fn logged() -> String {
 /// When the service's log held what looks like a card number: it was masked,
 /// and should not have come that far.
 pub fn assert_nothing_was_masked() {
-    assert_eq!(telemetry::scrubbed(), 0, "a log line held what looks like a card number");
+    let lines = MASKED.lock().unwrap();
+    assert_eq!(telemetry::scrubbed(), 0, "a log line held what looks like a card number: {lines:?}");
+}
+
+/// The service's lines as written: those are kept in which something was masked.
+struct Masked;
+
+impl io::Write for Masked {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if line.windows(4).any(|part| part == b"****") {
+            MASKED.lock().unwrap().push(String::from_utf8_lossy(line).into_owned());
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The service's layer, which decides for itself what it hears, and the raw one.

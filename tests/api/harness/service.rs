@@ -1,29 +1,58 @@
-//! The service: on a thread of this process, or a process of its own.
+//! The service itself: on a thread of this process, or as `vezne serve`.
 
 use super::scene::PATIENCE;
 use rustix::process::{Pid, Signal, kill_process};
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::process::{Child, Command};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use vezne::config::{Config, Environment};
 use vezne::startup::Application;
 
-/// The files that a process prints to.
-pub const STDOUT: &str = "stdout.log";
-pub const STDERR: &str = "stderr.log";
+/// How the service is started, again and again.
+pub(super) enum Launch {
+    Thread(Box<Config>),
+    Process { environment: Environment, directory: PathBuf },
+}
+
+impl Launch {
+    pub fn start(&self, listener: TcpListener) -> Service {
+        match self {
+            Self::Thread(config) => Service::Thread(Threaded::start(*config.clone(), listener)),
+            Self::Process { environment, directory } => {
+                Service::Process(Process::start(environment, directory, listener))
+            }
+        }
+    }
+}
 
 pub(super) enum Service {
-    Thread { stop: oneshot::Sender<()>, thread: JoinHandle<()> },
+    Thread(Threaded),
     Process(Process),
 }
 
 impl Service {
-    pub fn on_a_thread(config: Config, listener: TcpListener) -> Self {
+    /// Ends it; returns what a process has printed.
+    pub fn stop(self) -> String {
+        match self {
+            Self::Thread(thread) => thread.stop(),
+            Self::Process(process) => process.stop(),
+        }
+    }
+}
+
+pub(super) struct Threaded {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Threaded {
+    fn start(config: Config, listener: TcpListener) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (sender, started) = mpsc::channel();
         let thread = thread::spawn(move || {
@@ -35,54 +64,65 @@ impl Service {
             });
         });
         started.recv_timeout(PATIENCE).unwrap();
-        Self::Thread { stop, thread }
+        Self { stop, thread }
     }
 
-    /// `vezne serve` as an operator runs it, with nothing but these variables.
-    pub fn in_a_process(environment: &Environment, listener: TcpListener, directory: &Path) -> Self {
-        let file = |name| File::create(directory.join(name)).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_vezne"))
-            .args(["serve", "--listen-stdin", "--with-parent", &std::process::id().to_string()])
-            .env_clear()
-            .envs(environment)
-            .current_dir(directory)
-            .stdin(OwnedFd::from(listener))
-            .stdout(file(STDOUT))
-            .stderr(file(STDERR))
-            .spawn();
-        Self::Process(Process(child.unwrap()))
-    }
-
-    pub fn stop(self) {
-        match self {
-            Self::Thread { stop, thread } => {
-                drop(stop);
-                thread.join().unwrap();
-            }
-            Self::Process(mut process) => {
-                process.terminate();
-                assert!(process.0.wait().unwrap().success(), "the service drains and ends well");
-            }
-        }
+    fn stop(self) -> String {
+        drop(self.stop);
+        self.thread.join().unwrap();
+        String::new()
     }
 }
 
-/// Ends with the value.
-pub(super) struct Process(Child);
+/// `vezne serve`, told everything by its environment. Standard output and
+/// standard error are one file.
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+}
 
 impl Process {
-    fn terminate(&self) {
-        let id = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).unwrap();
-        // One that has ended already is none to end.
-        let _ = kill_process(id, Signal::TERM);
+    fn start(environment: &Environment, directory: &Path, listener: TcpListener) -> Self {
+        let log = directory.join("window.log");
+        let output = File::create(&log).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vezne"));
+        command.args(["serve", "--listen-stdin"]).env_clear().envs(environment).current_dir(directory);
+        command.stdin(Stdio::from(OwnedFd::from(listener)));
+        let child = command.stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap();
+        let mut process = Self { child, log };
+        process.wait_for("serving");
+        process
+    }
+
+    /// Waits until a line of the log holds this.
+    pub fn wait_for(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log().contains(text) {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "{ended:?} before {text:?}: {}", self.log());
+            assert!(Instant::now() < deadline, "no {text:?} in time: {}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// All that it has printed.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Sends SIGTERM, and waits for the end, which must be a good one.
+    fn stop(mut self) -> String {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}: {}", self.log());
+        self.log()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.0.try_wait().is_ok_and(|ended| ended.is_none()) {
-            self.terminate();
-            let _ = self.0.wait();
-        }
+        // It has ended already where its test stopped it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

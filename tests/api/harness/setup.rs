@@ -6,7 +6,7 @@ use super::log::install_log;
 use super::merchant::{MerchantEndpoint, PUBLIC_NAME};
 use super::sandbox::Provider;
 use super::scene::{PATIENCE, TempDir};
-use super::service::Service;
+use super::service::Launch;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
@@ -65,12 +65,13 @@ impl Setup {
 
         let admin = Admin::open(&config).unwrap();
         let shop = create_shop(&admin, &merchant, &sandbox).await;
-        let service = Some(if self.is_process {
-            Service::in_a_process(&environment, listener, directory.path())
+        let launch = if self.is_process {
+            Launch::Process { environment, directory: directory.path().to_owned() }
         } else {
-            Service::on_a_thread(config.clone(), listener)
-        });
-        TestApp { merchant, sandbox, admin, shop, client, service, address, config, directory }
+            Launch::Thread(Box::new(config.clone()))
+        };
+        let service = Some(launch.start(listener));
+        TestApp { merchant, sandbox, admin, shop, client, service, launch, address, config, directory }
     }
 }
 
