@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+mod secrets;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

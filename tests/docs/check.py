@@ -150,13 +150,13 @@ def verbs_of(file, enumeration):
 
 def named_commands_exist():
     commands = verbs_of("src/cli/mod.rs", "Verb")
-    of_merchants = verbs_of("src/cli/merchant/mod.rs", "Verb")
-    check("src/cli has commands", {"serve", "check-config"} <= commands and "rotate-key" in of_merchants)
+    groups = {group: verbs_of(f"src/cli/{group}/mod.rs", "Verb") for group in ["keys", "merchant"]}
+    check("src/cli has commands", {"serve", "check-config"} <= commands and "rotate-key" in groups["merchant"])
     for document in EVIDENCE:
         for code in code_of(document):
             words = code.split()
             if words[0] == "vezne" and len(words) > 1:
-                is_known = words[1] in commands and (words[1] != "merchant" or words[2] in of_merchants)
+                is_known = words[1] in commands and (words[1] not in groups or words[2] in groups[words[1]])
                 check(f"command {code} of {document}", is_known, "there is no such command")
 
 

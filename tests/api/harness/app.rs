@@ -82,7 +82,13 @@ impl TestApp {
 
     /// Stops the service and starts it again on the same data and address.
     pub fn restart(&mut self) {
+        self.restart_with(|_| ());
+    }
+
+    /// The same with other settings.
+    pub fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
         self.service.take().unwrap().stop();
+        change(&mut self.config);
         let listener = TcpListener::bind(self.address).unwrap();
         self.service = Some(self.launch.start(listener));
     }
@@ -209,6 +215,11 @@ impl TestApp {
 
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// A file beside the database.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
     }
 
     /// Every file that the service wrote or was given.

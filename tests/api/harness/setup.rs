@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 use vezne::cli::merchant::Admin;
 use vezne::config::{Config, Environment};
-use vezne::hardening::{MasterKey, SecretText};
+use vezne::hardening::{MasterKey, SecretText, key_file};
 use vezne::merchant::Mode;
 use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES, LeafFiles};
 
@@ -51,7 +51,7 @@ impl Setup {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let client = Client::new(address, &ca.file());
-        std::fs::write(directory.join("master.key"), MasterKey::generate().expose()).unwrap();
+        key_file::create(&directory.join("master.key"), &MasterKey::generate()).unwrap();
 
         let mut environment = trust(&leaf, &ca.file(), &merchant.certificate);
         let usual = [

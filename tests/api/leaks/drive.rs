@@ -53,7 +53,8 @@ impl Drive {
         drive.remember("provider's secret key", &drive.app.sandbox.merchant.secret_key);
         let config = drive.app.config();
         let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
-        drive.remember("master key", read(config.keys.master_key_file.as_deref().unwrap()).trim());
+        let key_file = drive.app.files().into_iter().find(|file| file.ends_with("master.key")).unwrap();
+        drive.remember("master key", read(&key_file).trim());
         for line in read(config.server.private_key.as_deref().unwrap()).lines().filter(|line| !line.starts_with('-')) {
             drive.remember("private key", line);
         }
