@@ -90,7 +90,7 @@ impl TestApp {
         self.service.take().unwrap().stop();
         change(&mut self.config);
         let listener = TcpListener::bind(self.address).unwrap();
-        self.service = Some(self.launch.start(listener));
+        self.service = Some(self.launch.start(&self.config, listener));
     }
 
     /// Ends the service, which drains first; returns what its process has printed.

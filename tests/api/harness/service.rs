@@ -16,14 +16,15 @@ use vezne::startup::Application;
 
 /// How the service is started, again and again.
 pub(super) enum Launch {
-    Thread(Box<Config>),
+    Thread,
     Process { environment: Environment, directory: PathBuf },
 }
 
 impl Launch {
-    pub fn start(&self, listener: TcpListener) -> Service {
+    /// A process has its configuration from its environment, and `config` is what that says.
+    pub fn start(&self, config: &Config, listener: TcpListener) -> Service {
         match self {
-            Self::Thread(config) => Service::Thread(Threaded::start(*config.clone(), listener)),
+            Self::Thread => Service::Thread(Threaded::start(config.clone(), listener)),
             Self::Process { environment, directory } => {
                 Service::Process(Process::start(environment, directory, listener))
             }

@@ -68,9 +68,9 @@ impl Setup {
         let launch = if self.is_process {
             Launch::Process { environment, directory: directory.path().to_owned() }
         } else {
-            Launch::Thread(Box::new(config.clone()))
+            Launch::Thread
         };
-        let service = Some(launch.start(listener));
+        let service = Some(launch.start(&config, listener));
         TestApp { merchant, sandbox, admin, shop, client, service, launch, address, config, directory }
     }
 }
