@@ -3,6 +3,7 @@
 //!
 //! Each test starts a service of its own, so they run side by side.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
@@ -15,6 +16,7 @@ mod hardened;
 mod headers;
 mod journey;
 mod keys;
+mod leaks;
 mod master_key;
 mod mistakes;
 mod provider_faults;

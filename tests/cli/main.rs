@@ -1,5 +1,6 @@
 //! The program as an operator runs it: commands, exit codes, what is printed.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod environment;

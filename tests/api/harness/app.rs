@@ -2,6 +2,7 @@
 
 use super::client::{Answer, Client, Request};
 use super::form::{Card, Form};
+use super::log::assert_nothing_was_masked;
 use super::merchant::MerchantEndpoint;
 use super::result::Query;
 use super::sandbox::Provider;
@@ -85,13 +86,12 @@ impl TestApp {
             service.stop();
         }
         let listener = TcpListener::bind(self.address).unwrap();
-        self.service = Some(self.launch.start(listener));
+        self.service = Some(self.launch.start(&self.config, listener));
     }
 
     /// The same with other settings.
     pub fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
         change(&mut self.config);
-        self.launch.reconfigure(&self.config);
         self.restart();
     }
 
@@ -100,7 +100,7 @@ impl TestApp {
         self.service.as_ref().unwrap().process()
     }
 
-    /// Ends the service, which drains first; returns what its process has logged.
+    /// Ends the service, which drains first; returns what its process has printed.
     pub fn stop(&mut self) -> String {
         self.service.take().unwrap().stop()
     }
@@ -237,6 +237,15 @@ impl TestApp {
     /// Every file that the service wrote or was given.
     pub fn files(&self) -> Vec<PathBuf> {
         std::fs::read_dir(self.directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+impl Drop for TestApp {
+    /// Whatever a test did, nothing of it had to be masked in the log.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_nothing_was_masked();
+        }
     }
 }
 

@@ -19,22 +19,15 @@ use vezne::startup::Application;
 
 /// How the service is started, again and again.
 pub(super) enum Launch {
-    Thread(Box<Config>),
+    Thread,
     Process { environment: Environment, directory: PathBuf },
 }
 
 impl Launch {
-    /// From the next start on.
-    pub fn reconfigure(&mut self, config: &Config) {
+    /// A process has its configuration from its environment, and `config` is what that says.
+    pub fn start(&self, config: &Config, listener: TcpListener) -> Service {
         match self {
-            Self::Thread(old) => **old = config.clone(),
-            Self::Process { .. } => panic!("a process is told by its environment"),
-        }
-    }
-
-    pub fn start(&self, listener: TcpListener) -> Service {
-        match self {
-            Self::Thread(config) => Service::Thread(Threaded::start(*config.clone(), listener)),
+            Self::Thread => Service::Thread(Threaded::start(config.clone(), listener)),
             Self::Process { environment, directory } => {
                 Service::Process(Process::start(environment, directory, listener))
             }
@@ -48,7 +41,7 @@ pub(super) enum Service {
 }
 
 impl Service {
-    /// Ends it; returns what a process has logged.
+    /// Ends it; returns what a process has printed.
     pub fn stop(self) -> String {
         match self {
             Self::Thread(thread) => thread.stop(),
@@ -92,7 +85,8 @@ impl Threaded {
     }
 }
 
-/// `vezne serve`, told everything by its environment.
+/// `vezne serve`, told everything by its environment. Standard output and
+/// standard error are one file.
 pub struct Process {
     child: Child,
     log: PathBuf,
@@ -134,7 +128,7 @@ impl Process {
         }
     }
 
-    /// All that it has logged.
+    /// All that it has printed.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }

@@ -2,6 +2,7 @@
 
 use super::app::{Shop, TestApp};
 use super::client::Client;
+use super::log::install_log;
 use super::merchant::{MerchantEndpoint, PUBLIC_NAME};
 use super::sandbox::Provider;
 use super::scene::{PATIENCE, TempDir};
@@ -56,6 +57,11 @@ impl Setup {
         Self { stall: Some(stall), ..self }
     }
 
+    /// The service is `vezne serve` in a process of its own.
+    pub fn in_a_process(self) -> Self {
+        Self { is_process: true, ..self }
+    }
+
     /// In this process, also where the rest of the suite has a hardened one.
     pub fn in_this_process(self) -> Self {
         Self { in_this_process: true, ..self }
@@ -68,7 +74,7 @@ impl Setup {
         if let Some(environment) = environment {
             app.launch = Launch::Process { environment, directory: app.directory.path().to_owned() };
         }
-        app.service = Some(app.launch.start(listener));
+        app.service = Some(app.launch.start(&app.config, listener));
         app
     }
 
@@ -81,6 +87,7 @@ impl Setup {
 
     /// Everything but the service itself, which has an environment when it is a process.
     async fn install(self) -> (TestApp, Option<Environment>, TcpListener) {
+        install_log();
         let directory = TempDir::new();
         let ca = DevCa::open_or_create(directory.path()).unwrap();
         let leaf = ca.issue("server", &LOOPBACK_NAMES).unwrap();
@@ -107,7 +114,7 @@ impl Setup {
         if let Some(user) = self.user {
             give(directory.path(), user);
         }
-        let launch = Launch::Thread(Box::new(config.clone()));
+        let launch = Launch::Thread;
         let service = None;
         let app = TestApp { merchant, sandbox, admin, shop, client, service, launch, address, config, directory };
         (app, self.is_process.then_some(environment), listener)
