@@ -102,7 +102,8 @@ impl Setup {
         let usual = [
             ("server.public_url", format!("https://localhost:{}", address.port())),
             ("provider.card_token.test.url", sandbox.url()),
-            ("egress.ports", listed([merchant.port].iter().chain(&self.callback_ports))),
+            // The provider as well: a test calls back to what has another's certificate.
+            ("egress.ports", listed([merchant.port, sandbox.port()].iter().chain(&self.callback_ports))),
         ];
         let fixed = USUAL.map(|(key, value)| (key, value.to_owned()));
         environment.extend(usual.into_iter().chain(fixed).map(|(key, value)| (variable(key), value)));
