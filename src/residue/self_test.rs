@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 /// The hidden subcommand of this program that plants.
 pub const PLANT_COMMAND: &str = "residue-plant";
-/// How long a parked thread may take to fall asleep.
+/// How long the planter's threads may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a passed self-test has shown.
@@ -192,24 +192,25 @@ impl Planter {
         self.hear(planter::PLANTED)
     }
 
-    /// Scans once its threads are asleep: one that still moves its piece has it twice, or in between.
+    /// Scans once its threads are at rest: one that still moves its piece has it twice, or in between.
     fn scan(&self, needles: &Needles) -> io::Result<Report> {
         let deadline = Instant::now() + PATIENCE;
-        while !self.all_asleep()? && Instant::now() < deadline {
+        while !self.is_at_rest()? && Instant::now() < deadline {
             sleep(Duration::from_millis(5));
         }
         scan_process(self.pid(), needles)
     }
 
-    fn all_asleep(&self) -> io::Result<bool> {
-        let mut asleep = true;
+    /// Whether every thread waits in read(2): the first for orders, the others with what they hold.
+    fn is_at_rest(&self) -> io::Result<bool> {
+        let mut is_at_rest = true;
         super::process::each_thread(self.pid(), |thread| {
-            let state = std::fs::read_to_string(format!("/proc/{}/task/{thread}/stat", self.pid()))?;
-            // The state follows the name, which ends with the last parenthesis (proc_pid_stat(5)).
-            asleep &= state.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'));
+            // The system call's number comes first (proc_pid_syscall(5)).
+            let call = std::fs::read_to_string(format!("/proc/{}/task/{thread}/syscall", self.pid()))?;
+            is_at_rest &= call.split(' ').next().and_then(|number| number.parse().ok()) == Some(libc::SYS_read);
             Ok(())
         })?;
-        Ok(asleep)
+        Ok(is_at_rest)
     }
 
     fn hear(&mut self, expected: &str) -> io::Result<()> {
