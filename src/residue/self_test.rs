@@ -4,7 +4,7 @@
 
 use super::planter::{self, Spot, order};
 use super::plants::{SHAPES, Shape, encode};
-use super::{Encoding, Finding, Needles, Place, RandomCards, Registers, Report, scan_file, scan_process};
+use super::{Encoding, Finding, Needles, Place, RandomCards, Registers, Report, scan_bytes, scan_file, scan_process};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -107,7 +107,7 @@ fn draw(needles: &mut Needles, spoiled: Option<&str>) -> io::Result<Vec<Plant>> 
     let in_register = SHAPES.into_iter().filter(|shape| shape.encoding == Encoding::Ascii);
     let in_file = SHAPES.map(|shape| (None, shape));
     for (order, shape) in in_memory.chain(in_register.map(|shape| (Some(Spot::Register), shape))).chain(in_file) {
-        let number = cards.number();
+        let number = unlike(needles, &mut cards);
         needles.add_number(plants.len(), &number).map_err(io::Error::other)?;
         let mut bytes = encode(&number, shape);
         if spoiled == Some(shape.name) {
@@ -116,6 +116,16 @@ fn draw(needles: &mut Needles, spoiled: Option<&str>) -> io::Result<Vec<Plant>> 
         plants.push(Plant { spot: order.map_or("file", Spot::name), order, shape, bytes });
     }
     Ok(plants)
+}
+
+/// A number that shares no nine digits with those before: each plant has one owner.
+fn unlike(needles: &Needles, cards: &mut RandomCards) -> Zeroizing<Vec<u8>> {
+    loop {
+        let number = cards.number();
+        if scan_bytes(&number, needles).is_clean() {
+            return number;
+        }
+    }
 }
 
 fn check(plant: &Plant, found: &[&Finding]) -> Result<(), SelfTestError> {
