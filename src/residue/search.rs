@@ -77,7 +77,11 @@ pub(super) fn merge(mut hits: Vec<Hit>) -> Vec<Hit> {
     }
     merged.sort_unstable_by_key(|hit| (hit.start, Reverse(hit.end), Reverse(hit.digits), hit.needle));
     let mut reach = 0;
-    merged.retain(|hit| hit.end > std::mem::replace(&mut reach, reach.max(hit.end)));
+    merged.retain(|hit| {
+        let is_inside = hit.end <= reach;
+        reach = reach.max(hit.end);
+        !is_inside
+    });
     merged
 }
 
