@@ -1,6 +1,6 @@
 //! `vezne doctor`: examines what the window needs, the way the window uses it.
 
-use super::merchant::Admin;
+use super::keys::{Census, Sealing};
 use super::{Failure, residue};
 use crate::config::{CardTokenConfig, Config};
 use crate::egress::{Connector, Resolver};
@@ -43,12 +43,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 async fn examine(config: &Config) -> u32 {
     let mut findings = Findings(0);
-    match Admin::open(config) {
-        Ok(admin) => {
+    match Sealing::open(config) {
+        Ok(sealing) => {
             Findings::good("master key and store");
-            match admin.open_all_secrets().await {
-                Ok(count) => Findings::good(&format!("all {count} secrets open under the master key")),
-                Err(failure) => findings.bad("secrets", &failure.to_string()),
+            match sealing.census().await {
+                Ok(census) => findings.sealed(&census),
+                Err(failure) => findings.bad("sealed records", &failure.to_string()),
             }
         }
         Err(failure) => findings.bad("master key and store", &failure.to_string()),
@@ -91,6 +91,19 @@ struct Findings(u32);
 impl Findings {
     fn good(what: &str) {
         println!("ok    {what}");
+    }
+
+    /// What is in use has to open; what rests under the previous key opens today.
+    fn sealed(&mut self, census: &Census) {
+        if let Some(why) = census.unopened() {
+            self.bad("sealed records", &why);
+        } else {
+            Self::good(&format!("all {} sealed records open", census.in_use()));
+        }
+        match census.under_previous() {
+            0 => {}
+            count => println!("warn  {count} sealed records are under the previous master key: vezne keys rotate"),
+        }
     }
 
     fn bad(&mut self, what: &str, why: &str) {

@@ -5,6 +5,7 @@ mod check_config;
 mod demo;
 mod doctor;
 mod failure;
+pub mod keys;
 pub mod merchant;
 mod residue;
 mod residue_plant;
@@ -43,6 +44,9 @@ enum Verb {
     /// Create, show and change merchants, their keys and their secrets
     #[command(subcommand)]
     Merchant(merchant::Verb),
+    /// Make a master key, replace it, see what rests under which
+    #[command(subcommand)]
+    Keys(keys::Verb),
     /// Read a configuration and report every mistake in it
     CheckConfig(check_config::Args),
     /// Examine the surroundings: files, store, certificate, provider
@@ -68,6 +72,7 @@ impl Command {
             #[cfg(feature = "sandbox")]
             Verb::Sandbox(args) => sandbox::run(args),
             Verb::Merchant(verb) => merchant::run(verb),
+            Verb::Keys(verb) => keys::run(verb),
             Verb::CheckConfig(args) => check_config::run(args),
             Verb::Doctor(args) => doctor::run(&args),
             Verb::ResiduePlant => residue_plant::run(),

@@ -12,10 +12,11 @@ use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use uuid::Uuid;
@@ -42,7 +43,9 @@ impl Window {
         let listener = bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))])?.remove(0);
         let mut master_key = [0; 32];
         rand::fill(&mut master_key).map_err(|_| "the system has no randomness")?;
-        fs::write(folder.join("master.key"), BASE64.encode(&master_key))?;
+        let private =
+            &mut OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join("master.key"))?;
+        private.write_all(BASE64.encode(&master_key).as_bytes())?;
         let config = folder.join("vezne.toml");
         fs::write(&config, configuration(listener.local_addr()?, upstream))?;
         let mut window = Self {

@@ -155,7 +155,7 @@ async fn every_described_problem_is_answered_as_described() {
         ),
         ("get", LIST, api.call(TestRequest::get().uri("/v1/sessions?limit=0")).await),
         ("get", LIST, api.call(TestRequest::get().uri("/v1/sessions?conversationId=4355093000777068")).await),
-        ("post", LIST, api.call(create(&full()).insert_header(("X-Card", "4355 0930 0077 7068"))).await),
+        ("post", LIST, api.call(create(&full()).insert_header(("x-card", "4355 0930 0077 7068"))).await),
         ("get", READ, api.call(TestRequest::get().uri("/v1/sessions/4355093000777068")).await),
         ("get", LIST, api.send(TestRequest::get().uri(LIST).peer_addr(peer)).await),
         ("get", LIST, api.send(TestRequest::get().uri(LIST).peer_addr(peer)).await),
