@@ -1,8 +1,8 @@
 //! `vezne doctor`: examines what the window needs, the way the window uses it.
 
-use super::Failure;
 use super::hardening_self_test::achieved;
 use super::keys::{Census, Sealing};
+use super::{Failure, residue};
 use crate::config::{CardTokenConfig, Config, HardeningMode};
 use crate::egress::{Connector, Resolver};
 use crate::hardening::process::Outcome;
@@ -17,6 +17,8 @@ pub struct Args {
     /// The configuration file; without it only VEZNE_ variables are read
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    residue: residue::Args,
 }
 
 /// One line for each examination; fails when one of them failed.
@@ -26,6 +28,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
     println!("ok    configuration");
+    if let Some(pid) = args.residue.process() {
+        return residue::run(&config, &args.residue, pid);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -8,6 +8,8 @@ mod failure;
 mod hardening_self_test;
 pub mod keys;
 pub mod merchant;
+mod residue;
+mod residue_plant;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod serve;
@@ -52,6 +54,9 @@ enum Verb {
     Doctor(doctor::Args),
     #[command(hide = true)]
     HardeningSelfTest(hardening_self_test::Args),
+    /// Keep planted numbers in memory for the self-test of `doctor --residue`
+    #[command(hide = true)]
+    ResiduePlant,
     #[cfg(feature = "sandbox")]
     #[command(hide = true)]
     DemoShop(shop::Args),
@@ -74,6 +79,7 @@ impl Command {
             Verb::CheckConfig(args) => check_config::run(args),
             Verb::Doctor(args) => doctor::run(&args),
             Verb::HardeningSelfTest(args) => hardening_self_test::run(&args),
+            Verb::ResiduePlant => residue_plant::run(),
             #[cfg(feature = "sandbox")]
             Verb::DemoShop(args) => shop::run(args),
         }

@@ -6,6 +6,8 @@
 mod environment;
 mod hardening;
 mod keys;
+#[cfg(feature = "sandbox")]
+mod residue;
 
 use serde_json::Value;
 use std::fs;

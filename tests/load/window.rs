@@ -2,8 +2,7 @@
 //! starts it, and filled with sessions through its API.
 
 use crate::Outcome;
-use crate::cards::Cards;
-use crate::client::{Client, Journey, KeyExchange, Sender, send};
+use crate::client::{Client, Journey, KeyExchange, Sender, send, typed};
 use crate::process::Process;
 use crate::upstream::Upstream;
 use aws_lc_rs::rand;
@@ -21,6 +20,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use uuid::Uuid;
+use vezne::residue::RandomCards;
 use vezne::server::bind;
 
 /// Connections over which sessions are created at the same time.
@@ -85,10 +85,10 @@ impl Window {
     }
 
     /// Opens sessions and returns the way through each.
-    pub async fn open_sessions(&self, client: &Client, count: usize, cards: &mut Cards) -> Outcome<Vec<Journey>> {
+    pub async fn open_sessions(&self, client: &Client, count: usize, cards: &mut RandomCards) -> Outcome<Vec<Journey>> {
         let shares = (0..API_CONNECTIONS).map(|index| (count + index) / API_CONNECTIONS);
         let pages = try_join_all(shares.map(|share| self.open_over_one_connection(client, share))).await?;
-        let journey = |page: String| Journey { form: page.clone(), page, card: cards.number() };
+        let journey = |page: String| Journey { form: page.clone(), page, card: typed(cards) };
         Ok(pages.into_iter().flatten().map(journey).collect())
     }
 
