@@ -92,3 +92,56 @@ fn search_vectors(registers: &[u8], layout: &VectorLayout, needles: &Needles) ->
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NUMBER: &[u8; 16] = b"4111117390268547";
+    /// Offsets that processors have.
+    const AVX: VectorLayout = VectorLayout { high_ymm: Some(576), high_zmm: None, upper_zmm: None };
+    const AVX_512: VectorLayout = VectorLayout { high_ymm: Some(576), high_zmm: Some(1152), upper_zmm: Some(1664) };
+    const SSE: VectorLayout = VectorLayout { high_ymm: None, high_zmm: None, upper_zmm: None };
+
+    /// Where the number lies in a saved state that has it at these places.
+    fn found(layout: VectorLayout, pieces: &[(usize, &[u8])]) -> Vec<(String, usize, usize)> {
+        let mut state = vec![0; 2688];
+        for (at, piece) in pieces {
+            state[*at..*at + piece.len()].copy_from_slice(piece);
+        }
+        let mut needles = Needles::new();
+        needles.add_number(0, NUMBER).unwrap();
+        let hits = search_thread(&[0xff; 216], &state, &layout, &needles);
+        hits.into_iter().map(|(name, hit)| (name, hit.start, hit.digits)).collect()
+    }
+
+    #[test]
+    fn halves_that_are_kept_apart_are_one_register() {
+        let halves: [(usize, &[u8]); 2] = [(160 + 2 * 16 + 8, &NUMBER[..8]), (576 + 2 * 16, &NUMBER[8..])];
+        assert_eq!(found(AVX, &halves), [("ymm2".to_owned(), 8, 16)]);
+        assert_eq!(found(AVX_512, &halves), [("zmm2".to_owned(), 8, 16)], "once, though it is in ymm2 as well");
+        assert_eq!(found(SSE, &halves), [], "without AVX that memory is no register");
+        let quarters: [(usize, &[u8]); 2] = [(576 + 5 * 16 + 6, &NUMBER[..10]), (1152 + 5 * 32, &NUMBER[10..])];
+        assert_eq!(found(AVX_512, &quarters), [("zmm5".to_owned(), 22, 16)]);
+    }
+
+    #[test]
+    fn a_copy_of_several_registers_is_found_across_them() {
+        let two: [(usize, &[u8]); 2] = [(160 + 8, &NUMBER[..8]), (160 + 16, &NUMBER[8..])];
+        for layout in [SSE, AVX, AVX_512] {
+            assert_eq!(found(layout, &two), [("xmm0 to xmm1".to_owned(), 8, 16)], "{layout:?}");
+        }
+        let upper: [(usize, &[u8]); 1] = [(1664 + 3 * 64 + 60, NUMBER)];
+        assert_eq!(found(AVX_512, &upper), [("zmm19 to zmm20".to_owned(), 60, 16)]);
+    }
+
+    #[test]
+    fn a_short_state_and_the_old_registers_are_read_too() {
+        let state: Vec<u8> = [&[0; 32], &NUMBER[..8], &[0; 8], &NUMBER[8..], &[0; 32]].concat();
+        let mut needles = Needles::new();
+        needles.add_number(0, NUMBER).unwrap();
+        let hits = search_thread(NUMBER, &state, &AVX_512, &needles);
+        let names: Vec<_> = hits.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["general registers", "MMX registers"]);
+    }
+}

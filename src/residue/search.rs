@@ -2,6 +2,7 @@
 
 use super::index::WINDOW;
 use super::{Encoding, Needles, base64, context, text};
+use std::cmp::Reverse;
 use std::ops::Range;
 
 /// The most bytes that one needle can take in any encoding: two chunks of a
@@ -58,7 +59,8 @@ pub(super) fn search(bytes: &[u8], needles: &Needles) -> Vec<Hit> {
 }
 
 /// Hits of one needle that overlap are one copy: the part with the most digits
-/// names the encoding.
+/// names the encoding. A hit inside another's bytes is no copy of its own: cards
+/// of one range often share nine digits.
 pub(super) fn merge(mut hits: Vec<Hit>) -> Vec<Hit> {
     hits.sort_unstable_by_key(|hit| (hit.needle, hit.start, hit.end));
     let mut merged: Vec<Hit> = Vec::with_capacity(hits.len());
@@ -73,6 +75,13 @@ pub(super) fn merge(mut hits: Vec<Hit>) -> Vec<Hit> {
             _ => merged.push(hit),
         }
     }
+    merged.sort_unstable_by_key(|hit| (hit.start, Reverse(hit.end), Reverse(hit.digits), hit.needle));
+    let mut reach = 0;
+    merged.retain(|hit| {
+        let is_inside = hit.end <= reach;
+        reach = reach.max(hit.end);
+        !is_inside
+    });
     merged
 }
 

@@ -4,7 +4,7 @@
 
 use super::planter::{self, Spot, order};
 use super::plants::{SHAPES, Shape, encode};
-use super::{Encoding, Finding, Needles, Place, RandomCards, Registers, Report, scan_file, scan_process};
+use super::{Encoding, Finding, Needles, Place, RandomCards, Registers, Report, scan_bytes, scan_file, scan_process};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 /// The hidden subcommand of this program that plants.
 pub const PLANT_COMMAND: &str = "residue-plant";
-/// How long a parked thread may take to fall asleep.
+/// How long the planter's threads may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a passed self-test has shown.
@@ -107,7 +107,7 @@ fn draw(needles: &mut Needles, spoiled: Option<&str>) -> io::Result<Vec<Plant>> 
     let in_register = SHAPES.into_iter().filter(|shape| shape.encoding == Encoding::Ascii);
     let in_file = SHAPES.map(|shape| (None, shape));
     for (order, shape) in in_memory.chain(in_register.map(|shape| (Some(Spot::Register), shape))).chain(in_file) {
-        let number = cards.number();
+        let number = unlike(needles, &mut cards);
         needles.add_number(plants.len(), &number).map_err(io::Error::other)?;
         let mut bytes = encode(&number, shape);
         if spoiled == Some(shape.name) {
@@ -116,6 +116,16 @@ fn draw(needles: &mut Needles, spoiled: Option<&str>) -> io::Result<Vec<Plant>> 
         plants.push(Plant { spot: order.map_or("file", Spot::name), order, shape, bytes });
     }
     Ok(plants)
+}
+
+/// A number that shares no nine digits with those before: each plant has one owner.
+fn unlike(needles: &Needles, cards: &mut RandomCards) -> Zeroizing<Vec<u8>> {
+    loop {
+        let number = cards.number();
+        if scan_bytes(&number, needles).is_clean() {
+            return number;
+        }
+    }
 }
 
 fn check(plant: &Plant, found: &[&Finding]) -> Result<(), SelfTestError> {
@@ -192,24 +202,25 @@ impl Planter {
         self.hear(planter::PLANTED)
     }
 
-    /// Scans once its threads are asleep: one that still moves its piece has it twice, or in between.
+    /// Scans once its threads are at rest: one that still moves its piece has it twice, or in between.
     fn scan(&self, needles: &Needles) -> io::Result<Report> {
         let deadline = Instant::now() + PATIENCE;
-        while !self.all_asleep()? && Instant::now() < deadline {
+        while !self.is_at_rest()? && Instant::now() < deadline {
             sleep(Duration::from_millis(5));
         }
         scan_process(self.pid(), needles)
     }
 
-    fn all_asleep(&self) -> io::Result<bool> {
-        let mut asleep = true;
+    /// Whether every thread waits in read(2): the first for orders, the others with what they hold.
+    fn is_at_rest(&self) -> io::Result<bool> {
+        let mut is_at_rest = true;
         super::process::each_thread(self.pid(), |thread| {
-            let state = std::fs::read_to_string(format!("/proc/{}/task/{thread}/stat", self.pid()))?;
-            // The state follows the name, which ends with the last parenthesis (proc_pid_stat(5)).
-            asleep &= state.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'));
+            // The system call's number comes first (proc_pid_syscall(5)).
+            let call = std::fs::read_to_string(format!("/proc/{}/task/{thread}/syscall", self.pid()))?;
+            is_at_rest &= call.split(' ').next().and_then(|number| number.parse().ok()) == Some(libc::SYS_read);
             Ok(())
         })?;
-        Ok(asleep)
+        Ok(is_at_rest)
     }
 
     fn hear(&mut self, expected: &str) -> io::Result<()> {

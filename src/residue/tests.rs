@@ -158,7 +158,16 @@ fn overlapping_hits_of_one_needle_are_one() {
     let hit = |needle, start, end, digits| Hit::new(needle, Encoding::Fragment, start..end, digits);
     let merged = super::search::merge(vec![hit(0, 4, 13, 9), hit(1, 0, 16, 16), hit(0, 0, 9, 9), hit(0, 13, 22, 9)]);
     let ranges: Vec<_> = merged.iter().map(|hit| (hit.needle, hit.start, hit.end)).collect();
-    assert_eq!(ranges, [(0, 0, 13), (0, 13, 22), (1, 0, 16)]);
+    assert_eq!(ranges, [(1, 0, 16), (0, 13, 22)], "what lies inside another's bytes is no copy");
+}
+
+#[test]
+fn a_card_that_shares_its_first_digits_is_not_found_in_another() {
+    let mut needles = needles();
+    needles.add_number(18, b"4111117395820646").unwrap();
+    assert_eq!(only(NUMBER, &needles).label, 17);
+    assert_eq!(only(b"4111117395820646", &needles).label, 18);
+    assert_eq!(only(b"411111739", &needles).digits, 9, "either of them, once");
 }
 
 #[test]

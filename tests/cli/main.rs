@@ -1,8 +1,10 @@
 //! The program as an operator runs it: commands, exit codes, what is printed.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod environment;
+mod hardening;
 mod keys;
 #[cfg(feature = "sandbox")]
 mod residue;

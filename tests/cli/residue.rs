@@ -82,7 +82,7 @@ fn the_self_test_finds_what_it_plants() {
 fn the_self_test_fails_when_a_shape_is_not_planted() {
     for shape in ["ASCII", "base64, second alignment", "packed BCD, shifted by a nibble"] {
         match self_test_with_spoiled(Path::new(VEZNE), shape) {
-            Err(SelfTestError::Missed { shape: missed, .. }) => assert_eq!(missed, shape),
+            Err(SelfTestError::Missed { shape: missed, .. }) if missed == shape => {}
             other => panic!("{shape}: {other:?}"),
         }
     }

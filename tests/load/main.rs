@@ -1,6 +1,7 @@
 //! vezne and nginx under the same journeys, side by side; docs/speed.md tells
 //! what the figures mean. Run by `tests/load/run.sh`, which builds and pins.
 
+#![forbid(unsafe_code)]
 // Counts of journeys and KiB are far from where f64 leaves out whole numbers.
 #![allow(clippy::cast_precision_loss)]
 

@@ -134,6 +134,7 @@ fn configuration(address: SocketAddr, upstream: &Upstream, provider_timeout: Dur
     let quoted = |path: &Path| json!(path).to_string();
     let (ca_file, certificate) = (quoted(&upstream.ca_file), quoted(&upstream.certificate.certificate));
     let (private_key, token_url) = (quoted(&upstream.certificate.private_key), upstream.token_url());
+    let port = upstream.port();
     let timeout_ms = provider_timeout.as_millis();
     format!(
         r#"
@@ -154,6 +155,7 @@ timeout_ms = {timeout_ms}
 ca_file = {ca_file}
 [egress]
 allow = ["127.0.0.0/8"]
+ports = [{port}]
 [limits]
 api_per_second = 100000
 page_per_minute = 1000000

@@ -11,4 +11,4 @@ mkdir -p "$target"
 folder=$(mktemp -d "$(realpath "$target")/residue.XXXXXX")
 trap 'rm -rf "$folder"' EXIT INT TERM
 
-cargo test --profile ci --quiet --test residue -- --folder "$folder" "$@"
+cargo test --locked --profile ci --quiet --test residue -- --folder "$folder" "$@"

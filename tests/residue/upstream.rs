@@ -76,6 +76,10 @@ impl Upstream {
         Ok(Self { address, state, merchant, ca_file: authority.file(), certificate })
     }
 
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     pub fn token_url(&self) -> String {
         format!("https://{}{TOKEN_PATH}", self.address)
     }

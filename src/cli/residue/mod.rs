@@ -30,6 +30,7 @@ const DRAWS: usize = 5;
 
 /// What the search needs beside the configuration.
 #[derive(clap::Args)]
+#[group(id = "residue_search")]
 pub struct Args {
     /// Send random cards to the running window, then search its memory for them (root or the same user)
     #[arg(long, requires_all = ["pid", "api_key_file"])]
