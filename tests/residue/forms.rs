@@ -163,7 +163,7 @@ pub fn panicking(attempt: &Attempt<'_>) -> Exchange {
 }
 
 /// What the cardholder has to mend: another check digit, a code of eight
-/// digits, a month that is over.
+/// letters, a month that is over.
 pub fn mistyped(attempt: &Attempt<'_>) -> Exchange {
     let mut number = attempt.card.number.clone();
     let form = match attempt.index % 3 {
