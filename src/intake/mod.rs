@@ -8,6 +8,7 @@ mod handler;
 mod origin;
 mod reply;
 
-pub use form::{Form, FormFault};
+pub use body::BoundedBody;
+pub use form::{Form, FormFault, MAX_BODY};
 pub use form_token::FormTokens;
-pub use handler::{cancel, submit};
+pub use handler::{cancel, read_card, submit};

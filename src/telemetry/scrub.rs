@@ -32,13 +32,20 @@ pub fn scrub(text: &str) -> Cow<'_, str> {
     }
     let mut bytes = Zeroizing::new(text.as_bytes().to_vec());
     hide_uuids(&mut bytes);
-    let masked: Vec<usize> = rows(&bytes).iter().flat_map(|row| masked_in(&bytes, row)).collect();
-    if masked.is_empty() {
+    let mut is_masked = false;
+    // A masked number is an edge for its neighbours, which can be numbers of their own.
+    loop {
+        let masked: Vec<usize> = rows(&bytes).iter().flat_map(|row| masked_in(&bytes, row)).collect();
+        if masked.is_empty() {
+            break;
+        }
+        is_masked = true;
+        masked.iter().for_each(|&at| bytes[at] = b'*');
+    }
+    if !is_masked {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(
-        text.char_indices().map(|(at, letter)| if masked.binary_search(&at).is_ok() { '*' } else { letter }).collect(),
-    )
+    Cow::Owned(text.char_indices().map(|(at, letter)| if bytes[at] == b'*' { '*' } else { letter }).collect())
 }
 
 /// Overwrites the digits of UUIDs. One needs a letter: sixteen digits between dashes are no alibi.
@@ -124,6 +131,9 @@ mod tests {
             ("4355093000777068123", "****************123"),
             ("1114355093000777068", "111****************"),
             ("00000435509300077706800000", "00000****************00000"),
+            // a masked number is an edge for its neighbours
+            ("43550930007770681000000000009", "*****************************"),
+            ("10000000000094355093000777068", "*****************************"),
             // the dashes of a UUID are no alibi
             ("43550930-0077-7068", "********-****-****"),
         ];
