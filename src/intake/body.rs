@@ -114,8 +114,9 @@ impl Inner {
         if let Some(behind) = &mut self.behind {
             *behind += bytes.len();
         } else if !self.closing.is_empty() {
-            let mut seam = Zeroizing::new(Vec::with_capacity(self.tail.len() + bytes.len()));
-            seam.extend_from_slice(&self.tail);
+            let begun = &self.tail[self.tail.len().saturating_sub(self.closing.len() - 1)..];
+            let mut seam = Zeroizing::new(Vec::with_capacity(begun.len() + bytes.len()));
+            seam.extend_from_slice(begun);
             seam.extend_from_slice(bytes);
             let place = seam.windows(self.closing.len()).position(|window| window == self.closing);
             self.behind = place.map(|place| seam.len() - place - self.closing.len());

@@ -40,7 +40,9 @@ pub fn scrub(text: &str) -> Cow<'_, str> {
             break;
         }
         is_masked = true;
-        masked.iter().for_each(|&at| bytes[at] = b'*');
+        for at in masked {
+            bytes[at] = b'*';
+        }
     }
     if !is_masked {
         return Cow::Borrowed(text);

@@ -149,7 +149,7 @@ proptest! {
         number in number(),
         gaps in vec(select(&["", " ", "-", "  ", " - "][..]), 20),
     ) {
-        let written: String = number.chars().zip(&gaps).map(|(digit, gap)| format!("{gap}{digit}")).collect();
+        let written: String = number.chars().zip(&gaps).flat_map(|(digit, gap)| gap.chars().chain([digit])).collect();
         let pan = Pan::parse(written.as_bytes());
         prop_assert!(pan.as_ref().is_ok_and(|pan| pan.expose_digits() == number.as_bytes()), "{written:?}");
         card::judge_pan(written.as_bytes(), &pan.unwrap());
@@ -179,7 +179,9 @@ proptest! {
         cuts in vec(any::<u8>(), 0..6),
     ) {
         let mut body = encode(&typed);
-        damages.iter().for_each(|damage| damage.done_to(&mut body));
+        for damage in &damages {
+            damage.done_to(&mut body);
+        }
         let cuts: Vec<u8> = cuts.into_iter().filter(|&cut| cut != b'\n').collect();
         intake::check(&[CONTENT_TYPE.as_bytes(), b"\n", &cuts, b"\n", &body].concat());
     }

@@ -43,7 +43,7 @@ pub fn check(data: &[u8]) {
                 judge(&session, &said, mode);
                 assert_eq!(secret.fingerprint(), session.secret);
             }
-            Err(mistakes) => assert!((1..=8).contains(&mistakes.len()) && mistakes.iter().all(|one| is_short(one))),
+            Err(mistakes) => assert!((1..=8).contains(&mistakes.len()) && mistakes.iter().all(is_short)),
         }
     }
 }

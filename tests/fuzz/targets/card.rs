@@ -10,16 +10,16 @@ pub fn check(data: &[u8]) {
     let ([number, expiry, code, month, year], _) = lines(data);
     let now = Month::new(2026, 11).unwrap();
     let pan = Pan::parse(number).ok().inspect(|pan| judge_pan(number, pan));
-    let date = Expiry::parse(expiry, now).ok().inspect(|&date| judge_expiry(date, now));
-    if let Ok(date) = Expiry::from_parts(month, year, now) {
-        judge_expiry(date, now);
+    let expires = Expiry::parse(expiry, now).ok().inspect(|&read| judge_expiry(read, now));
+    if let Ok(read) = Expiry::from_parts(month, year, now) {
+        judge_expiry(read, now);
     }
     let cvv = Cvv::parse(code).ok().inspect(|cvv| {
         assert_eq!(cvv.expose_digits(), code.trim_ascii());
         assert!((3..=4).contains(&cvv.expose_digits().len()) && cvv.expose_digits().iter().all(u8::is_ascii_digit));
     });
-    if let (Some(pan), Some(date), Some(cvv)) = (pan, date, cvv) {
-        judge_card(pan, date, cvv);
+    if let (Some(pan), Some(expires), Some(cvv)) = (pan, expires, cvv) {
+        judge_card(pan, expires, cvv);
     }
 }
 
@@ -41,8 +41,8 @@ pub fn judge_pan(typed: &[u8], pan: &Pan) {
 
 /// A parsed expiry is a month from now on, within twenty years, and reads back
 /// in every way of writing it.
-pub fn judge_expiry(date: Expiry, now: Month) {
-    let (month, year) = (date.month(), date.year());
+pub fn judge_expiry(read: Expiry, now: Month) {
+    let (month, year) = (read.month(), read.year());
     assert!((1..=12).contains(&month) && (now.year()..=now.year() + 20).contains(&year));
     assert!((year, month) >= (now.year(), now.month()));
     for written in [
@@ -53,17 +53,17 @@ pub fn judge_expiry(date: Expiry, now: Month) {
         format!(" {month:02} - {:02} ", year % 100),
         format!("{month:02}{:02}", year % 100),
     ] {
-        assert_eq!(Expiry::parse(written.as_bytes(), now), Ok(date), "{written}");
+        assert_eq!(Expiry::parse(written.as_bytes(), now), Ok(read), "{written}");
     }
     let parts = Expiry::from_parts(month.to_string().as_bytes(), year.to_string().as_bytes(), now);
-    assert_eq!(parts, Ok(date));
+    assert_eq!(parts, Ok(read));
 }
 
 /// A card's code fits its brand, and its summary shows no more than may be kept.
-fn judge_card(pan: Pan, date: Expiry, cvv: Cvv) {
+fn judge_card(pan: Pan, expires: Expiry, cvv: Cvv) {
     let (digits, code) = (pan.expose_digits().to_vec(), cvv.expose_digits().to_vec());
     let lengths = pan.brand().cvv_lengths();
-    let Ok(card) = Card::new(pan, date, cvv) else {
+    let Ok(card) = Card::new(pan, expires, cvv) else {
         assert!(!lengths.contains(&code.len()));
         return;
     };
