@@ -42,6 +42,8 @@ kinds! {
         "Send a JSON object with Content-Type: application/json. Field names are camelCase and unknown ones are refused; `detail` says where reading stopped.";
     INVALID_QUERY = 400 "invalid-query" "A query parameter is not what this call takes"
         "`detail` names the parameter. `limit` is 1 to 100; `cursor` is the `nextCursor` of the page before, unchanged.";
+    CARD_NUMBER = 400 "card-number" "A card number has no place in a URL or a header"
+        "Send no card numbers here: the cardholder types the card into the hosted page, and only there. Nothing was done.";
     UNAUTHORIZED = 401 "unauthorized" "The API key is missing, wrong or retired"
         "Send `Authorization: Bearer vz_test_…` or `vz_live_…`. A new key is made with `vezne merchant rotate-key`.";
     MERCHANT_DISABLED = 403 "merchant-disabled" "This merchant is switched off"

@@ -6,7 +6,7 @@ use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsE
 use crate::handoff::{CallbackWorker, Results};
 use crate::hardening::limits::Limits;
 use crate::hardening::secret::fill_random;
-use crate::hardening::{MasterKey, MasterKeyError, SecretText};
+use crate::hardening::{KeyringError, MasterKeyError, MasterKeys, request_head};
 use crate::intake::FormTokens;
 use crate::page::Pages;
 use crate::provider::CardTokenizer;
@@ -21,7 +21,6 @@ use rustls::ClientConfig;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,24 +39,13 @@ const CERTIFICATE_PERIOD: Duration = Duration::from_secs(5);
 /// How long an idle connection waits for its form: people look for their card.
 const KEEP_ALIVE: Duration = Duration::from_mins(3);
 
-/// The variable that holds the master key where no file is configured.
-pub const MASTER_KEY_VARIABLE: &str = "VEZNE_MASTER_KEY";
-
 /// Why the service cannot start. The operator's to mend.
 #[derive(Debug, Error)]
 pub enum StartupError {
-    /// The master key's file cannot be read.
-    #[error("master key {path}: {source}")]
-    MasterKeyFile {
-        /// The configured file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// No file and no variable.
-    #[error("there is no master key: set keys.master_key_file or {MASTER_KEY_VARIABLE}")]
-    NoMasterKey,
-    /// Not a key.
+    /// A master key cannot be read.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// Nothing can be derived from a master key.
     #[error("master key: {0}")]
     MasterKey(#[from] MasterKeyError),
     /// The store cannot be opened.
@@ -100,10 +88,12 @@ impl Application {
         // The library's random generator seeds itself on its first use, for a
         // tenth of a second: now, not in the first cardholder's handshake.
         fill_random(&mut [0]);
-        let master_key = master_key(config)?;
+        let keys = MasterKeys::load(&config.keys)?;
         let store = open_store(config)?;
         let tls = ProviderTls::load(config)?;
-        let window = Arc::new(window(config, &master_key, Arc::clone(&store))?);
+        let window = Arc::new(window(config, &keys, Arc::clone(&store))?);
+        // What was derived from them is where it is used; they themselves are wiped.
+        drop(keys);
         let certificate = match (&config.server.certificate, &config.server.private_key) {
             (Some(certificate), Some(key)) if !config.server.danger_plain_http => {
                 Some(ReloadingCertificate::load(certificate, key)?)
@@ -154,19 +144,6 @@ impl Application {
     }
 }
 
-/// The master key from its file, else from its variable.
-///
-/// # Errors
-/// [`StartupError::MasterKeyFile`], [`StartupError::NoMasterKey`] and [`StartupError::MasterKey`].
-pub fn master_key(config: &Config) -> Result<MasterKey, StartupError> {
-    let text = match &config.keys.master_key_file {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|source| StartupError::MasterKeyFile { path: path.clone(), source })?,
-        None => std::env::var(MASTER_KEY_VARIABLE).map_err(|_| StartupError::NoMasterKey)?,
-    };
-    Ok(MasterKey::parse(SecretText::new(text).expose())?)
-}
-
 /// The configured store.
 ///
 /// # Errors
@@ -175,12 +152,12 @@ pub fn open_store(config: &Config) -> Result<SharedStore, StoreError> {
     Ok(Arc::new(SqliteStore::open(&config.store.path)?))
 }
 
-fn window(config: &Config, master_key: &MasterKey, store: SharedStore) -> Result<Window, StartupError> {
-    let sealer = Arc::new(master_key.sealer()?);
+fn window(config: &Config, keys: &MasterKeys, store: SharedStore) -> Result<Window, StartupError> {
+    let sealer = Arc::new(keys.sealer()?);
     let lease = |upstream: &CardTokenConfig| upstream.timeout + LEASE_MARGIN;
     Ok(Window {
         results: Results::new(Arc::clone(&store), Arc::clone(&sealer)),
-        form_tokens: FormTokens::new(master_key)?,
+        form_tokens: FormTokens::new(keys)?,
         pages: Pages::new(),
         limits: Limits::new(&config.limits),
         public_url: config.server.public_url.clone(),
@@ -227,6 +204,8 @@ fn serve(
         max_connections: config.server.max_connections,
         keep_alive: KEEP_ALIVE,
         shutdown_timeout: Duration::from_secs(config.server.shutdown_seconds),
+        on_request: Some(request_head::cut_loose),
+        on_close: Some(request_head::empty_pool),
         ..server::Options::default()
     };
     let window = Data::from(window);

@@ -1,13 +1,14 @@
 //! Who calls: the bearer of an API key.
 
 use crate::error::{self, Problem};
+use crate::hardening::request_head::CardInHead;
 use crate::id::KeyId;
 use crate::merchant::{ApiKey, Merchant, Mode};
 use crate::window::Window;
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -29,6 +30,9 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
+            if request.extensions().get::<CardInHead>().is_some() {
+                return Err(Problem::new(&error::CARD_NUMBER));
+            }
             let window = request.app_data::<Data<Window>>().ok_or_else(|| Problem::new(&error::INTERNAL))?;
             let Some(fingerprint) = bearer(&request).and_then(ApiKey::fingerprint_of_presented) else {
                 return Err(refuse(&request, window));

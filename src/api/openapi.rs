@@ -21,7 +21,8 @@ mod tests {
     use crate::config::LimitsConfig;
     use crate::handoff::{CARD_TOKEN_FIELD, Results};
     use crate::hardening::limits::Limits;
-    use crate::hardening::{MasterKey, SealContext, SecretText};
+    use crate::hardening::request_head::cut_loose;
+    use crate::hardening::{MasterKey, MasterKeys, SealContext, SecretText};
     use crate::id::{KeyId, MerchantId, SessionId};
     use crate::intake::FormTokens;
     use crate::merchant::{AllowList, ApiKey, Merchant, Mode};
@@ -62,8 +63,8 @@ mod tests {
             let folder = std::env::temp_dir().join(format!("vezne-{}", KeyId::generate()));
             std::fs::create_dir(&folder).unwrap();
             let store = Arc::new(SqliteStore::open(&folder.join("vezne.db")).unwrap());
-            let master_key = MasterKey::parse(MasterKey::generate().expose()).unwrap();
-            let sealer = Arc::new(master_key.sealer().unwrap());
+            let master_keys = MasterKeys::from(MasterKey::parse(MasterKey::generate().expose()).unwrap());
+            let sealer = Arc::new(master_keys.sealer().unwrap());
             let merchant = Merchant {
                 id: MerchantId::generate(),
                 name: "Kırmızı Kedi".to_owned(),
@@ -85,7 +86,7 @@ mod tests {
             store.create_merchant(merchant.clone(), keys, kinds.iter().map(seal).collect()).await.unwrap();
             let window = Data::new(Window {
                 results: Results::new(store.clone(), Arc::clone(&sealer)),
-                form_tokens: FormTokens::new(&master_key).unwrap(),
+                form_tokens: FormTokens::new(&master_keys).unwrap(),
                 pages: Pages::new(),
                 limits: Limits::new(&LimitsConfig { api_per_second: 1000, page_per_minute: 1 }),
                 public_url: "https://pay.example/".parse().unwrap(),
@@ -102,7 +103,9 @@ mod tests {
 
         async fn send(&self, request: TestRequest) -> Answer {
             let service = init_service(routes::application(self.window.clone(), Providers::default())).await;
-            let response = call_service(&service, request.to_request()).await;
+            let mut request = request.to_request();
+            cut_loose(&mut request);
+            let response = call_service(&service, request).await;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let body = serde_json::from_slice(&read_body(response).await).unwrap();
             Answer { status, headers, body }

@@ -3,6 +3,7 @@
 use crate::error::{KINDS, METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use crate::id::RequestId;
 use crate::window::Window;
+use actix_http::ConnectionType;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
@@ -36,6 +37,10 @@ pub async fn answer_problems(
     let retry_after = problem.retry_after_seconds();
     let body = problem.body(&window.public_url, &id).to_string();
     let mut response = response.map_body(|_, _| BoxBody::new(body));
+    if refuses_a_body(response.status()) {
+        // It may have held a card number, and the connection's read buffer still does.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let unauthorized = response.status() == StatusCode::UNAUTHORIZED;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, PROBLEM_JSON);
@@ -46,6 +51,16 @@ pub async fn answer_problems(
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     Ok(response)
+}
+
+fn refuses_a_body(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            | StatusCode::UNPROCESSABLE_ENTITY
+    )
 }
 
 /// What an unknown address answers.

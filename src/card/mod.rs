@@ -8,12 +8,14 @@ mod brand;
 mod cvv;
 mod expiry;
 mod pan;
+mod spot;
 mod summary;
 
 pub use brand::{Brand, BrandRange, RANGES};
 pub use cvv::{Cvv, CvvError};
 pub use expiry::{Expiry, ExpiryError, Month};
 pub use pan::{Pan, PanError, passes_luhn};
+pub use spot::{holds_card_number, spot, url_holds_card_number};
 pub use summary::CardSummary;
 
 /// One card as the cardholder typed it, valid in every field and in the

@@ -39,9 +39,9 @@ fn summary(config: &Config) -> String {
     let live = config.provider.live.as_ref().filter(|_| config.live);
     say("live keys", &upstream(live));
     say("store", &config.store.path.display().to_string());
-    match &config.keys.master_key_file {
-        Some(file) => say("master key", &file.display().to_string()),
-        None => say("master key", "VEZNE_MASTER_KEY"),
+    say("master key", &config.keys.master.to_string());
+    if let Some(previous) = &config.keys.previous {
+        say("previous", &format!("{previous}, opens and does not seal"));
     }
     say("callbacks", &deliveries(&config.callback));
     say("language", &config.locale);

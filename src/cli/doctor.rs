@@ -1,7 +1,7 @@
 //! `vezne doctor`: examines what the window needs, the way the window uses it.
 
-use super::Failure;
-use super::merchant::Admin;
+use super::keys::{Census, Sealing};
+use super::{Failure, residue};
 use crate::config::{CardTokenConfig, Config};
 use crate::egress::{Connector, Resolver};
 use crate::provider::card_token;
@@ -15,6 +15,8 @@ pub struct Args {
     /// The configuration file; without it only VEZNE_ variables are read
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    residue: residue::Args,
 }
 
 /// One line for each examination; fails when one of them failed.
@@ -24,6 +26,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
     println!("ok    configuration");
+    if let Some(pid) = args.residue.process() {
+        return residue::run(&config, &args.residue, pid);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -38,12 +43,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 async fn examine(config: &Config) -> u32 {
     let mut findings = Findings(0);
-    match Admin::open(config) {
-        Ok(admin) => {
+    match Sealing::open(config) {
+        Ok(sealing) => {
             Findings::good("master key and store");
-            match admin.open_all_secrets().await {
-                Ok(count) => Findings::good(&format!("all {count} secrets open under the master key")),
-                Err(failure) => findings.bad("secrets", &failure.to_string()),
+            match sealing.census().await {
+                Ok(census) => findings.sealed(&census),
+                Err(failure) => findings.bad("sealed records", &failure.to_string()),
             }
         }
         Err(failure) => findings.bad("master key and store", &failure.to_string()),
@@ -86,6 +91,19 @@ struct Findings(u32);
 impl Findings {
     fn good(what: &str) {
         println!("ok    {what}");
+    }
+
+    /// What is in use has to open; what rests under the previous key opens today.
+    fn sealed(&mut self, census: &Census) {
+        if let Some(why) = census.unopened() {
+            self.bad("sealed records", &why);
+        } else {
+            Self::good(&format!("all {} sealed records open", census.in_use()));
+        }
+        match census.under_previous() {
+            0 => {}
+            count => println!("warn  {count} sealed records are under the previous master key: vezne keys rotate"),
+        }
     }
 
     fn bad(&mut self, what: &str, why: &str) {

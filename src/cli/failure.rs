@@ -55,9 +55,12 @@ impl fmt::Display for Failure {
 
 impl From<crate::startup::StartupError> for Failure {
     fn from(error: crate::startup::StartupError) -> Self {
+        use crate::hardening::{KeyringError, key_file::KeyFileError};
         use crate::startup::StartupError as E;
         match error {
-            E::Store(_) | E::Listen(_) | E::MasterKeyFile { .. } => Self::unavailable(error.to_string()),
+            E::Store(_) | E::Listen(_) | E::Keyring(KeyringError::File(KeyFileError::Read { .. })) => {
+                Self::unavailable(error.to_string())
+            }
             E::Resolver(_) => Self::internal(error.to_string()),
             _ => Self::config(error.to_string()),
         }

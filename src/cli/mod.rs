@@ -5,7 +5,10 @@ mod check_config;
 mod demo;
 mod doctor;
 mod failure;
+pub mod keys;
 pub mod merchant;
+mod residue;
+mod residue_plant;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod serve;
@@ -41,10 +44,16 @@ enum Verb {
     /// Create, show and change merchants, their keys and their secrets
     #[command(subcommand)]
     Merchant(merchant::Verb),
+    /// Make a master key, replace it, see what rests under which
+    #[command(subcommand)]
+    Keys(keys::Verb),
     /// Read a configuration and report every mistake in it
     CheckConfig(check_config::Args),
     /// Examine the surroundings: files, store, certificate, provider
     Doctor(doctor::Args),
+    /// Keep planted numbers in memory for the self-test of `doctor --residue`
+    #[command(hide = true)]
+    ResiduePlant,
     #[cfg(feature = "sandbox")]
     #[command(hide = true)]
     DemoShop(shop::Args),
@@ -63,8 +72,10 @@ impl Command {
             #[cfg(feature = "sandbox")]
             Verb::Sandbox(args) => sandbox::run(args),
             Verb::Merchant(verb) => merchant::run(verb),
+            Verb::Keys(verb) => keys::run(verb),
             Verb::CheckConfig(args) => check_config::run(args),
             Verb::Doctor(args) => doctor::run(&args),
+            Verb::ResiduePlant => residue_plant::run(),
             #[cfg(feature = "sandbox")]
             Verb::DemoShop(args) => shop::run(args),
         }

@@ -2,6 +2,8 @@
 
 use super::Failure;
 use crate::config::Config;
+#[cfg(feature = "sandbox")]
+use crate::hardening::leave_out::{self, Part};
 use crate::startup::Application;
 use crate::{server, telemetry};
 use clap::ValueHint;
@@ -19,6 +21,10 @@ pub struct Args {
     /// Stop when this process, the parent, ends
     #[arg(long, hide = true, value_name = "PID")]
     with_parent: Option<u32>,
+    /// Leave a part of the memory hygiene out, to show what it is there for
+    #[cfg(feature = "sandbox")]
+    #[arg(long, hide = true, value_name = "PART")]
+    danger_leave_out: Vec<Part>,
 }
 
 /// Runs until a signal comes.
@@ -31,6 +37,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
     telemetry::init(&config.log);
+    #[cfg(feature = "sandbox")]
+    leave_out(&args.danger_leave_out, &config)?;
     for warning in config.warnings() {
         tracing::warn!(warning, "configuration");
     }
@@ -50,4 +58,17 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         tracing::info!("stopped");
         Ok(())
     })
+}
+
+/// For the residue tests: never where real cards are taken.
+#[cfg(feature = "sandbox")]
+fn leave_out(parts: &[Part], config: &Config) -> Result<(), Failure> {
+    if config.live && !parts.is_empty() {
+        return Err(Failure::usage("--danger-leave-out: not where `live = true`: real cards are taken there"));
+    }
+    for &part in parts {
+        leave_out::leave_out(part);
+        tracing::warn!(setting = ?part, "a part of the memory hygiene is left out");
+    }
+    Ok(())
 }

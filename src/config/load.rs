@@ -5,6 +5,7 @@ use super::reader::Reader;
 use super::source::{Environment, Source, is_ours};
 use super::{CallbackConfig, Config, EgressConfig, KeysConfig, LimitsConfig, LogConfig};
 use super::{LOCALES, ProviderConfig, ServerConfig, StoreConfig};
+use crate::hardening::environment;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -18,10 +19,12 @@ impl Config {
     /// # Errors
     /// Every mistake of both.
     pub fn load(path: Option<&Path>) -> Result<Self, Mistakes> {
-        let environment = std::env::vars_os()
+        let mut environment: Environment = std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
             .filter(|(name, _)| is_ours(name))
             .collect();
+        let held = environment::SECRETS.into_iter().filter(|name| environment::holds(name));
+        environment.extend(held.map(|name| (name.to_owned(), "set".to_owned())));
         let Some(path) = path else {
             return Self::from_str("", &environment, Path::new("."));
         };
@@ -59,7 +62,7 @@ impl Config {
         let egress = EgressConfig::read(reader);
         let limits = LimitsConfig::read(reader);
         let log = LogConfig::read(reader);
-        Some(Self { live, locale, server: server?, store, keys, provider, callback, egress, limits, log })
+        Some(Self { live, locale, server: server?, store, keys: keys?, provider, callback, egress, limits, log })
     }
 
     /// What is allowed but deserves a second look; for `check-config` and the log at start.

@@ -7,6 +7,7 @@
 //!
 //! Every key is in docs/configuration.md; a test holds the two together.
 
+mod keys;
 mod load;
 mod mistake;
 mod nearest;
@@ -18,11 +19,12 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub use keys::{KeySource, KeysConfig};
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use provider::{CardTokenConfig, ProviderConfig};
 pub use server::ServerConfig;
 pub use settings::{
-    CallbackConfig, Config, DEFAULT_RETRY_SECONDS, EgressConfig, KeysConfig, LOCALES, LimitsConfig, LogConfig,
-    LogFormat, StoreConfig,
+    CallbackConfig, Config, DEFAULT_RETRY_SECONDS, EgressConfig, LOCALES, LimitsConfig, LogConfig, LogFormat,
+    StoreConfig,
 };
 pub use source::Environment;

@@ -144,9 +144,14 @@ impl<'a> Reader<'a> {
         self.source.mentions(key)
     }
 
-    /// Whether the variable `VEZNE_MASTER_KEY` is set.
-    pub(super) fn master_key_given(&self) -> bool {
-        self.source.master_key_given
+    /// Whether a variable that holds a secret is set.
+    pub(super) fn given(&self, variable: &str) -> bool {
+        self.source.given.contains(&variable)
+    }
+
+    /// The file of a credential that the service manager handed over, if it did.
+    pub(super) fn credential(&self, name: &str) -> Option<PathBuf> {
+        self.source.credentials.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file())
     }
 
     /// Notes a key that must be set and is not. A value that was refused has its mistake already.

@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::source::Value;
-use super::{ProviderConfig, ServerConfig};
+use super::{KeysConfig, ProviderConfig, ServerConfig};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -54,13 +54,6 @@ pub struct Config {
 pub struct StoreConfig {
     /// `path`: the database file; made when absent. Default `vezne.db`.
     pub path: PathBuf,
-}
-
-/// `[keys]`: the master key that seals secrets at rest.
-#[derive(Clone, Debug)]
-pub struct KeysConfig {
-    /// `master_key_file`: 32 bytes in base64. Without it `VEZNE_MASTER_KEY` holds them.
-    pub master_key_file: Option<PathBuf>,
 }
 
 /// `[callback]`: how merchants' endpoints are called.
@@ -128,18 +121,6 @@ impl StoreConfig {
             reader.refuse("store.path", &found, WANTED);
         }
         Self { path: path.unwrap_or_else(|| reader.resolve(DEFAULT)) }
-    }
-}
-
-impl KeysConfig {
-    /// Reads `[keys]`: the master key has to come from somewhere.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        const KEY: &str = "keys.master_key_file";
-        const WANTED: &str = r#"a readable file, such as "master.key", or the key itself in VEZNE_MASTER_KEY"#;
-        if !reader.master_key_given() {
-            reader.require(KEY, WANTED);
-        }
-        Self { master_key_file: reader.file(KEY, WANTED) }
     }
 }
 

@@ -2,18 +2,21 @@
 //! place where it was written.
 
 use super::mistake::{Mistake, Origin};
+use crate::hardening::environment;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// What every variable's name begins with.
 const PREFIX: &str = "VEZNE_";
-/// The variable that holds the master key itself: no setting, and never read here.
-const MASTER_KEY: &str = "VEZNE_MASTER_KEY";
+/// Where systemd puts the credentials of a unit (systemd.exec(5)).
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// Longest unknown key that is repeated in a report.
 const KEY_SHOWN: usize = 40;
 
-/// Variables by name.
+/// Variables by name. Those of [`environment::SECRETS`] have been taken out of
+/// the environment before: what stands here for them says only that they were set.
 pub type Environment = BTreeMap<String, String>;
 
 /// A value before anybody asked for its type.
@@ -104,8 +107,10 @@ impl Entry {
 /// Every value by its full key (`server.listen`), sections included.
 pub(super) struct Source {
     pub(super) entries: BTreeMap<String, Entry>,
-    /// Whether `VEZNE_MASTER_KEY` is set to something.
-    pub(super) master_key_given: bool,
+    /// Which variables that hold a secret are set to something.
+    pub(super) given: Vec<&'static str>,
+    /// The folder of this unit's credentials.
+    pub(super) credentials: Option<PathBuf>,
 }
 
 impl Source {
@@ -126,8 +131,10 @@ impl Source {
                 entries.insert(key, entry);
             }
         }
-        let master_key_given = environment.get(MASTER_KEY).is_some_and(|value| !value.is_empty());
-        Ok(Self { entries, master_key_given })
+        let is_set = |name: &&str| environment.get(*name).is_some_and(|value| !value.is_empty());
+        let given = environment::SECRETS.into_iter().filter(is_set).collect();
+        let credentials = environment.get(CREDENTIALS).map(PathBuf::from);
+        Ok(Self { entries, given, credentials })
     }
 
     /// Whether anything is said about a section or a key in it.
@@ -148,11 +155,14 @@ pub(super) fn variable_of(key: &str) -> String {
 
 /// Whether the process's environment may say something to vezne by this name.
 pub(super) fn is_ours(name: &str) -> bool {
-    name.starts_with(PREFIX)
+    name.starts_with(PREFIX) || name == CREDENTIALS
 }
 
 fn key_of(name: &str) -> Option<String> {
-    let rest = name.strip_prefix(PREFIX).filter(|rest| !rest.is_empty() && name != MASTER_KEY)?;
+    let rest = name.strip_prefix(PREFIX).filter(|rest| !rest.is_empty())?;
+    if environment::SECRETS.contains(&name) {
+        return None;
+    }
     Some(rest.to_lowercase().replace("__", "."))
 }
 

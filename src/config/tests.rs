@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::source::{Source, Value, variable_of};
-use super::{Config, DEFAULT_RETRY_SECONDS, Environment, Mistakes, Origin};
+use super::{Config, DEFAULT_RETRY_SECONDS, Environment, KeySource, Mistakes, Origin};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ fn the_example_loads_as_it_is_and_with_every_line_in_force() {
     let here = EXAMPLE.replace("/etc/vezne", folder.0.to_str().unwrap()).replace("/var/lib/vezne/", "");
     for path in ["tls/fullchain.pem", "tls/private.pem", "provider/roots.pem", "provider/client.pem"]
         .into_iter()
-        .chain(["provider/client-key.pem", "callback-roots.pem"])
+        .chain(["provider/client-key.pem", "callback-roots.pem", "previous.key"])
     {
         let path = folder.0.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -108,6 +108,7 @@ fn the_example_loads_as_it_is_and_with_every_line_in_force() {
 
     // Commented lines show the defaults, where there is one.
     full.provider.live = None;
+    full.keys.previous = None;
     full.callback.ca_file = None;
     let test = full.provider.test.as_mut().unwrap();
     (test.ca_file, test.client_certificate, test.client_key) = (None, None, None);
@@ -244,7 +245,7 @@ level = 'info'
 }
 
 /// Values at and beyond the bounds of each key: (key, taken, refused), in TOML.
-const BOUNDS: [(&str, &[&str], &[&str]); 23] = [
+const BOUNDS: [(&str, &[&str], &[&str]); 24] = [
     ("locale", &["'tr'", "'en'"], &["'TR'", "''", "1"]),
     ("server.listen", &["['[::]:443']"], &["[]", "['localhost:1']", "['1.2.3.4']", "'1.2.3.4:5'", "[1]"]),
     (
@@ -270,6 +271,7 @@ const BOUNDS: [(&str, &[&str], &[&str]); 23] = [
     ("server.danger_plain_http", &["true", "false"], &["1", "'true'"]),
     ("store.path", &["'other.db'"], &["''", "'.'", "'absent/vezne.db'"]),
     ("keys.master_key_file", &["'master.key'"], &["'absent.key'", "''"]),
+    ("keys.previous_master_key_file", &["'key.pem'"], &["'absent.key'", "''"]),
     ("provider.card_token.test.ca_file", &["'chain.pem'"], &["'absent.pem'"]),
     ("provider.card_token.test.connect_timeout_ms", &["100", "15000"], &["99", "15001", "30001"]),
     ("provider.card_token.test.timeout_ms", &["100", "60000"], &["99", "60001"]),
@@ -445,6 +447,62 @@ fn the_master_key_may_come_from_its_variable() {
         let mistakes = folder.read_with(&text, variables).unwrap_err();
         assert_eq!(keys_of(&mistakes), ["keys.master_key_file"]);
     }
+}
+
+#[test]
+fn each_master_key_comes_in_one_way() {
+    let folder = Folder::new();
+    let credentials = folder.0.join("credentials");
+    fs::create_dir(&credentials).unwrap();
+    let handed_over = ("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap());
+    for (key, variable, credential) in [
+        ("keys.master_key_file", "VEZNE_MASTER_KEY", "master-key"),
+        ("keys.previous_master_key_file", "VEZNE_PREVIOUS_MASTER_KEY", "previous-master-key"),
+    ] {
+        let previous = key.contains("previous");
+        let read = |file: Option<&str>, variables: &[(&str, &str)]| {
+            let others =
+                LEAST.lines().filter(|line| previous || !line.contains("keys.")).collect::<Vec<_>>().join("\n");
+            let file = file.map(|file| format!("\n{key} = '{file}'")).unwrap_or_default();
+            folder
+                .read_with(&(others + &file), variables)
+                .map(|config| if previous { config.keys.previous.unwrap() } else { config.keys.master })
+        };
+        let given = (variable, "c2VjcmV0");
+        let path = credentials.join(credential);
+        assert_eq!(read(None, &[given, handed_over]).unwrap(), KeySource::Variable(variable), "no such credential");
+        fs::write(&path, "").unwrap();
+        assert_eq!(read(None, &[handed_over]).unwrap(), KeySource::Credential(path.clone()));
+        assert_eq!(read(Some("key.pem"), &[]).unwrap(), KeySource::File(folder.0.join("key.pem")));
+        assert_eq!(read(path.to_str(), &[handed_over]).unwrap(), KeySource::File(path.clone()), "the same file");
+        for (file, variables, found) in [
+            (Some("key.pem"), &[given][..], format!("a file and {variable}")),
+            (Some("key.pem"), &[handed_over], format!("a file and the credential {credential}")),
+            (None, &[given, handed_over], format!("{variable} and the credential {credential}")),
+        ] {
+            let mistakes = read(file, variables).unwrap_err();
+            assert_eq!((keys_of(&mistakes), mistakes.list()[0].found.as_str()), (vec![key], found.as_str()));
+        }
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_configuration_shows_no_secret() {
+    const SECRET: &str = "c2VjcmV0LW9mLTMyLWJ5dGVz";
+    let folder = Folder::new();
+    for file in ["chain.pem", "key.pem", "master.key"] {
+        fs::write(folder.0.join(file), SECRET).unwrap();
+    }
+    let url = "provider.card_token.test.url = 'https://provider.example.com/token'";
+    let mut text = format!("{LEAST}\n{url}\n").replace("keys.master_key_file = 'master.key'", "");
+    for file in ["ca_file", "client_certificate", "client_key"] {
+        text = format!("{text}provider.card_token.test.{file} = 'key.pem'\n");
+    }
+    let variables = [("VEZNE_MASTER_KEY", SECRET), ("VEZNE_PREVIOUS_MASTER_KEY", SECRET)];
+    let config = folder.read_with(&text, &variables).unwrap();
+    let shown = format!("{config:?}{}{:?}", config.warnings().join("\n"), config.keys.master.to_string());
+    assert!(shown.contains("VEZNE_MASTER_KEY") && !shown.contains(SECRET), "{shown}");
 }
 
 #[test]

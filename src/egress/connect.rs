@@ -2,6 +2,7 @@
 //! connect to exactly what was judged, shake hands.
 
 use super::{AddressGuard, Refused, ResolveError, Resolver};
+use crate::hardening::registers::cleared;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{Builder, SendRequest};
@@ -165,7 +166,8 @@ async fn handshake(io: impl Read + Write + Unpin + Send + 'static) -> Result<Sen
         .await
         .map_err(ConnectError::Handshake)?;
     // How a connection ends is told to whoever waits for an answer on it.
-    drop(tokio::spawn(async move { drop(connection.await) }));
+    // The task encrypts a card's body, through the vector registers.
+    drop(tokio::spawn(cleared(async move { drop(connection.await) })));
     Ok(sender)
 }
 

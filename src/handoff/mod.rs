@@ -13,12 +13,10 @@ pub use result::SignedResult;
 use crate::hardening::{MasterKeyError, SealContext, Sealer, SecretText};
 use crate::id::MerchantId;
 use crate::session::Session;
+pub use crate::store::CARD_TOKEN_FIELD;
 use crate::store::{SecretKind, SharedStore, StoreError};
 use std::sync::Arc;
 use thiserror::Error;
-
-/// The column that a session's token is sealed to.
-pub const CARD_TOKEN_FIELD: &str = "card_token";
 
 /// Why a result could not be made. Always ours or the operator's.
 #[derive(Debug, Error)]

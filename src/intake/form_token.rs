@@ -3,9 +3,8 @@
 //! cookie: frames of other sites do not keep cookies.
 
 use crate::hardening::secret::fill_random;
-use crate::hardening::{MasterKey, MasterKeyError};
+use crate::hardening::{Mac, MasterKeyError, MasterKeys};
 use crate::id::SessionId;
-use aws_lc_rs::hmac;
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 
@@ -20,16 +19,17 @@ const SKEW: i64 = 5 * 60;
 
 /// Issues and checks the tokens.
 pub struct FormTokens {
-    key: hmac::Key,
+    mac: Mac,
 }
 
 impl FormTokens {
-    /// Tokens under a key of their own, the same on every node.
+    /// Tokens under a key of their own, the same on every node. Forms that were
+    /// rendered under the previous master key count as well.
     ///
     /// # Errors
-    /// As [`MasterKey::mac_key`].
-    pub fn new(master: &MasterKey) -> Result<Self, MasterKeyError> {
-        Ok(Self { key: master.mac_key(b"form token")? })
+    /// As [`MasterKeys::mac`].
+    pub fn new(keys: &MasterKeys) -> Result<Self, MasterKeyError> {
+        Ok(Self { mac: keys.mac(b"form token")? })
     }
 
     /// A token for one rendering of a session's form.
@@ -39,7 +39,7 @@ impl FormTokens {
         let (claims, mac) = token.split_at_mut(TIME_BYTES + NONCE_BYTES);
         claims[..TIME_BYTES].copy_from_slice(&now.as_second().to_be_bytes());
         fill_random(&mut claims[TIME_BYTES..]);
-        mac.copy_from_slice(hmac::sign(&self.key, &message(session, claims)).as_ref());
+        mac.copy_from_slice(self.mac.sign(&message(session, claims)).as_ref());
         BASE64URL_NOPAD.encode(&token)
     }
 
@@ -50,7 +50,7 @@ impl FormTokens {
         let Some((claims, mac)) = token.split_at_checked(TIME_BYTES + NONCE_BYTES) else { return false };
         let Some(time) = claims.first_chunk() else { return false };
         let age = now.as_second().saturating_sub(i64::from_be_bytes(*time));
-        hmac::verify(&self.key, &message(session, claims), mac).is_ok() && (-SKEW..=LIFE).contains(&age)
+        self.mac.verifies(&message(session, claims), mac) && (-SKEW..=LIFE).contains(&age)
     }
 }
 
@@ -61,9 +61,10 @@ fn message(session: &SessionId, claims: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hardening::MasterKey;
 
     fn tokens() -> FormTokens {
-        FormTokens::new(&MasterKey::parse(MasterKey::generate().expose()).unwrap()).unwrap()
+        FormTokens::new(&MasterKeys::from(MasterKey::parse(MasterKey::generate().expose()).unwrap())).unwrap()
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use crate::card::Card;
 use crate::handoff::CARD_TOKEN_FIELD;
 use crate::hardening::SealContext;
+use crate::hardening::registers::cleared;
 use crate::id::RequestId;
 use crate::provider::{
     CardToken, CardTokenizer, Credentials, ProviderError, ProviderMessage, TokenizeCall, read_credentials,
@@ -61,10 +62,10 @@ pub(super) async fn forward(
     request: RequestId,
 ) -> Result<Forwarded, ForwardError> {
     let in_flight = window.in_flight.one_more();
-    let work = actix_rt::spawn(async move {
+    let work = actix_rt::spawn(cleared(async move {
         let _in_flight = in_flight;
         claim_and_send(&window, &providers, &session, card, &request).await
-    });
+    }));
     work.await.map_err(|_| ForwardError::Interrupted)?
 }
 

@@ -3,6 +3,7 @@
 //! as long as the connection does.
 
 use super::form::FormFault;
+use crate::hardening::leave_out::{Part, is_in};
 use crate::hardening::limits::TooMany;
 use crate::page::{self, FieldProblem, Notice, Problem, ScriptAnswer, Visit};
 use crate::provider::ProviderMessage;
@@ -59,7 +60,9 @@ impl Reply {
 
     pub async fn respond(self, visit: &Visit) -> HttpResponse {
         let mut answer = HttpResponse::build(self.status(visit.wants_json()));
-        answer.force_close();
+        if is_in(Part::ConnectionClose) {
+            answer.force_close();
+        }
         match &self {
             Self::Unreadable(fault) => {
                 tracing::warn!(request_id = visit.request_id().as_str(), reason = fault.name(), "form refused");

@@ -174,14 +174,16 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Begins with a request whose connection carries its [`Lifetime`].
-    pub fn begin(request: &Request) -> Self {
+    /// `is_last` where the connection must end with the answer.
+    pub fn begin(request: &Request, is_last: bool) -> Self {
         let lifetime = request.conn_data::<Rc<Lifetime>>().cloned();
         if let Some(lifetime) = &lifetime {
             lifetime.requested();
         }
         // Of a chunked body nobody knows how much is still to come.
         let is_chunked = request.chunked().unwrap_or(true);
-        Self { lifetime, is_last: is_chunked || request.head().connection_type() == ConnectionType::Close }
+        let is_asked = request.head().connection_type() == ConnectionType::Close;
+        Self { lifetime, is_last: is_last || is_chunked || is_asked }
     }
 
     /// Ends with an answer, which says so when it is the connection's last.

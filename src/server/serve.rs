@@ -3,6 +3,7 @@
 use super::handshakes::Handshakes;
 use super::lifetime::{Exchange, Lifetime, Watched};
 use super::open_files;
+use crate::hardening::registers::cleared;
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, Request, Response};
 use actix_rt::net::TcpStream;
@@ -58,6 +59,9 @@ pub struct Options {
     pub close_timeout: Duration,
     /// For requests in flight when the server is told to stop; whole seconds.
     pub shutdown_timeout: Duration,
+    /// Sees each request before the application does, and may change its head.
+    /// True ends the connection with the answer.
+    pub on_request: Option<fn(&mut Request) -> bool>,
     /// Called on the worker's thread when a connection has ended and its
     /// buffers are freed, also when it ended by a panic.
     pub on_close: Option<fn()>,
@@ -77,6 +81,7 @@ impl Default for Options {
             disconnect_timeout: Duration::from_secs(1),
             close_timeout: Duration::from_secs(2),
             shutdown_timeout: Duration::from_secs(30),
+            on_request: None,
             on_close: None,
         }
     }
@@ -240,8 +245,10 @@ impl Site {
             map_config(application.into_factory().map_err(|error| error.into().error_response()), move |()| {
                 AppConfig::__priv_test_new(secure, address.to_string(), address)
             });
-        let application = apply_fn_factory(application, |request: Request, application| {
-            let exchange = Exchange::begin(&request);
+        let on_request = options.on_request;
+        let application = apply_fn_factory(application, move |mut request: Request, application| {
+            let is_last = on_request.is_some_and(|on_request| on_request(&mut request));
+            let exchange = Exchange::begin(&request, is_last);
             let answer = application.call(request);
             async move {
                 match answer.await {
@@ -275,7 +282,7 @@ impl Site {
             let after = OnClose(options.on_close);
             async move {
                 let _after = after;
-                lifetime.bound(run).await
+                lifetime.bound(cleared(run)).await
             }
         })
     }

@@ -1,6 +1,7 @@
 //! What a merchant asks for, checked into what the store may keep.
 
 use super::{Handoff, Purpose, RESULT_PARAMETERS, SessionSecret};
+use crate::card::{holds_card_number, url_holds_card_number};
 use crate::hardening::Fingerprint;
 use crate::id::{MerchantId, SessionId};
 use crate::merchant::{AllowedUrl, Merchant, Mode, UrlRefusal};
@@ -133,6 +134,9 @@ impl SessionRequest {
             fits_metadata(&self.metadata),
             "must have at most 20 entries, with keys of 1 to 40 and values of at most 500 characters",
         );
+        for field in self.fields_with_card_numbers() {
+            mistakes.require(field, false, "must not hold a card number: the cardholder types it into the page");
+        }
         let Some(return_url) = return_url.filter(|_| mistakes.0.is_empty()) else { return Err(mistakes.0) };
         let secret = SessionSecret::generate();
         let session = NewSession {
@@ -151,6 +155,22 @@ impl SessionRequest {
             life: Duration::from_secs(life),
         };
         Ok((session, secret))
+    }
+}
+
+impl SessionRequest {
+    /// What is kept of a session may be read by many: no card number gets there.
+    fn fields_with_card_numbers(&self) -> Vec<&'static str> {
+        let is_in = |url: Option<&str>| url.is_some_and(url_holds_card_number);
+        let mut metadata = self.metadata.iter().flat_map(|(key, value)| [key, value]);
+        let fields = [
+            ("returnUrl", is_in(Some(&self.return_url))),
+            ("cancelUrl", is_in(self.cancel_url.as_deref())),
+            ("callbackUrl", is_in(self.callback_url.as_deref())),
+            ("conversationId", holds_card_number(&self.conversation_id)),
+            ("metadata", metadata.any(|text| holds_card_number(text))),
+        ];
+        fields.into_iter().filter_map(|(field, holds)| holds.then_some(field)).collect()
     }
 }
 
@@ -265,6 +285,22 @@ mod tests {
         assert_eq!(with("order=1&Status=x"), Ok(()));
         assert_eq!(with("order=1&status=x"), Err(vec!["returnUrl"]));
         assert_eq!(with("%73ession=x"), Err(vec!["returnUrl"]));
+    }
+
+    #[test]
+    fn card_numbers_are_refused_wherever_a_session_keeps_text() {
+        let pan = "4355093000777068";
+        let with = |change: &dyn Fn(&mut serde_json::Value)| check(|body| change(body)).err().unwrap_or_default();
+        assert_eq!(with(&|body| body["conversationId"] = "order 4355 0930 0077 7068".into()), ["conversationId"]);
+        assert_eq!(with(&|body| body["metadata"] = serde_json::json!({ "card": pan })), ["metadata"]);
+        assert_eq!(with(&|body| body["metadata"] = serde_json::json!({ pan: "x" })), ["metadata"]);
+        for query in ["pan=4355093000777068", "pan=4355%200930%200077%207068", "4355-0930-0077-7068"] {
+            let url = format!("https://shop.example/?{query}");
+            assert_eq!(with(&|body| body["returnUrl"] = url.clone().into()), ["returnUrl"]);
+        }
+        let in_path = format!("https://shop.example/{pan}/x");
+        assert_eq!(with(&|body| body["cancelUrl"] = in_path.clone().into()), ["cancelUrl"]);
+        assert_eq!(with(&|body| body["conversationId"] = "20261121222536".into()), [""; 0], "an order's number");
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! Composition lives above. Time is the database's: no operation takes the
 //! present moment, so a wrong clock on one node cannot break single use.
 
+mod sealed;
 mod sqlite;
 
+pub use sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, Vault};
 pub use sqlite::SqliteStore;
 
 use crate::hardening::{Fingerprint, Sealed};
@@ -54,9 +56,6 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Result, Self::Webhook, Self::ProviderTest, Self::ProviderLive];
-
     /// The name in the store and in the seal's context.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -116,6 +115,10 @@ pub struct SecretRecord {
     pub id: KeyId,
     /// The secret, sealed to (`id`, kind).
     pub sealed: Sealed,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops working, if it was rotated out.
+    pub retires_at: Option<Timestamp>,
 }
 
 /// What a bearer token opens.
@@ -258,6 +261,9 @@ pub trait Store: Send + Sync {
     async fn rotate_secret(&self, merchant: MerchantId, secret: NewSecret, grace: Duration) -> Result<(), StoreError>;
     /// A merchant's live secrets of a kind, newest first; at most two.
     async fn secrets(&self, merchant: MerchantId, kind: SecretKind) -> Result<Vec<SecretRecord>, StoreError>;
+    /// Ends an API key or a secret that was rotated out, before its grace time is over.
+    /// [`StoreError::Missing`] when it is none of the merchant's, has ended, or is the newest.
+    async fn retire(&self, merchant: MerchantId, id: KeyId) -> Result<(), StoreError>;
     /// Whose live key has this hash.
     async fn authenticate(&self, key: Fingerprint) -> Result<Option<Authenticated>, StoreError>;
 
@@ -288,6 +294,13 @@ pub trait Store: Send + Sync {
     async fn lease_deliveries(&self, ask: DeliveryAsk) -> Result<Vec<Delivery>, StoreError>;
     /// Records what became of a leased callback.
     async fn settle_delivery(&self, event: EventId, attempt: u32, outcome: DeliveryOutcome) -> Result<(), StoreError>;
+
+    /// Up to `limit` rows of a column of sealed values, after the row with the id `after`.
+    async fn sealed(&self, vault: Vault, after: String, limit: u32) -> Result<SealedPage, StoreError>;
+    /// Puts sealed values in the place of those that are still what was read; says how many.
+    ///
+    /// May be repeated: what is done already is not what was read.
+    async fn reseal(&self, vault: Vault, changes: Vec<Resealed>) -> Result<u32, StoreError>;
 
     /// Whether the store reads and writes.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -1,6 +1,6 @@
 //! Who may call: keys, modes, merchants, limits.
 
-use crate::harness::{Card, Form, TestApp, wanted};
+use crate::harness::{Card, Form, TestApp, verify, wanted};
 use serde_json::json;
 use std::time::Duration;
 use vezne::hardening::SecretText;
@@ -116,6 +116,31 @@ async fn a_rotated_key_works_beside_the_new_one_and_a_third_ends_it() {
         (status(second.expose()).await, status(third.expose()).await, status(fourth.expose()).await),
         (401, 401, 200)
     );
+}
+
+#[tokio::test]
+async fn what_is_ended_in_its_grace_time_counts_no_more() {
+    let app = TestApp::start().await;
+    let id = &app.shop.id;
+    let key = app.admin.rotate_key(id, Mode::Test, DAY).await.unwrap();
+    let signing = app.admin.rotate_secret(id, false, DAY).await.unwrap();
+    let webhook = app.admin.rotate_secret(id, true, DAY).await.unwrap();
+    let session = app.create_session(json!({ "callbackUrl": app.merchant.url() })).await;
+    assert!(verify(&app.session(&session).await, &app.shop.signing_secret), "the older one, in its grace time");
+
+    let overview = app.admin.overview(&app.admin.find(id).await.unwrap()).await.unwrap();
+    let keys = overview.api_keys.iter().map(|key| (&key.id, key.retires_at));
+    let secrets = overview.signing.iter().map(|(_, secret)| (&secret.id, secret.retires_at));
+    for (name, _) in keys.chain(secrets).filter(|(_, end)| end.is_some()) {
+        app.admin.retire(id, name).await.unwrap();
+    }
+    app.api("GET", "/v1/sessions").send().await.expect(401);
+    let path = format!("/v1/sessions/{}", session.id);
+    let read = app.api_as(key.expose(), "GET", &path).send().await.expect(200).json();
+    assert!(verify(&read, signing.expose()) && !verify(&read, &app.shop.signing_secret));
+    app.api_as(key.expose(), "POST", &format!("{path}/cancel")).send().await.expect(200);
+    let callback = app.merchant.callback().await;
+    assert!(callback.verifies_with(webhook.expose()) && !callback.verifies_with(&app.shop.webhook_secret));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //!
 //! Each test starts a service of its own, so they run side by side.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
@@ -14,10 +15,13 @@ mod connections;
 mod headers;
 mod journey;
 mod keys;
+mod leaks;
+mod master_key;
 mod mistakes;
 mod provider_faults;
 mod races;
 mod sessions;
+mod shown;
 mod storage;
 mod vectors;
 mod wire;

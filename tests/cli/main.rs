@@ -1,13 +1,22 @@
 //! The program as an operator runs it: commands, exit codes, what is printed.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod environment;
+mod keys;
+#[cfg(feature = "sandbox")]
+mod residue;
 
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+/// The key that everything is sealed under, unless a test says otherwise.
+const MASTER_KEY: &str = "6XhmLp3pCnlgEM/y2+uAqGAgTJZ9RO2kzUnaLTCXJ20=";
 /// A secret key as a provider hands it out.
 const SECRET_KEY: &str = "zA3R20e1eNc5WPz1PJp4y99ZAOC8YPFv7gsq/vTeq/4=";
 
@@ -18,7 +27,7 @@ impl Place {
     fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("vezne-cli-{}", uuid::Uuid::now_v7()));
         fs::create_dir(&folder).unwrap();
-        fs::write(folder.join("master.key"), "zA3R20e1eNc5WPz1PJp4y99ZAOC8YPFv7gsq/vTeq/4=\n").unwrap();
+        write_private(&folder.join("master.key"), MASTER_KEY);
         let config = "[server]\npublic_url = \"http://localhost:8080\"\ndanger_plain_http = true\n\
             [store]\npath = \"vezne.db\"\n[keys]\nmaster_key_file = \"master.key\"\n\
             [provider.card_token.test]\nurl = \"https://127.0.0.1:9/card/token\"\n";
@@ -61,6 +70,12 @@ impl Place {
         let created = self.json(&["merchant", "create", "--name", "Kitapçı", "--allow", "https://shop.example/"]);
         created["id"].as_str().unwrap().to_owned()
     }
+}
+
+/// A file that only its owner can read.
+fn write_private(path: &Path, text: &str) {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    writeln!(file, "{text}").unwrap();
 }
 
 impl Drop for Place {
@@ -134,6 +149,10 @@ fn provider_keys_come_by_standard_input_or_file_and_are_checked_then() {
     let said = place.fails(&set, "not base64!", 2);
     assert!(said.contains("base64") && !said.contains("not base64!"), "{said}");
     assert!(place.fails(&set, "", 2).contains("empty"));
+
+    // An argument is read by every process of the machine: there is none for it.
+    let argued = [&set[..], &["--secret-key", SECRET_KEY]].concat();
+    assert!(!place.fails(&argued, "", 2).contains(SECRET_KEY));
 }
 
 #[test]
@@ -147,6 +166,43 @@ fn keys_and_secrets_rotate() {
     assert_eq!(place.json(&["merchant", "show", &id])["apiKeys"].as_array().unwrap().len(), 2, "two live at a time");
     assert!(place.json(&["merchant", "rotate-signing-secret", &id])["signingSecret"].is_string());
     assert!(place.json(&["merchant", "rotate-signing-secret", &id, "--webhook"])["webhookSecret"].is_string());
+}
+
+#[test]
+fn what_was_rotated_out_is_listed_with_its_end_and_can_be_ended_at_once() {
+    let place = Place::new();
+    let id = place.create();
+    place.json(&["merchant", "rotate-key", &id]);
+    place.json(&["merchant", "rotate-signing-secret", &id]);
+    place.json(&["merchant", "rotate-signing-secret", &id, "--webhook"]);
+    let live = |list: &str| place.json(&["merchant", "show", &id])[list].as_array().unwrap().clone();
+    assert_eq!(
+        live("signingSecrets").iter().map(|secret| &secret["signs"]).collect::<Vec<_>>(),
+        ["results", "results", "callbacks", "callbacks"]
+    );
+    let text = String::from_utf8(place.run(&["merchant", "show", &id], "").stdout).unwrap();
+    assert_eq!(text.matches(", ends ").count(), 3, "{text}");
+    for (list, count) in [("apiKeys", 2), ("signingSecrets", 4)] {
+        let (old, new): (Vec<Value>, Vec<Value>) =
+            live(list).into_iter().partition(|record| record["retiresAt"].is_string());
+        assert_eq!(old.len() + new.len(), count);
+        for record in &new {
+            let newest = record["id"].as_str().unwrap();
+            assert!(place.fails(&["merchant", "retire", &id, newest], "", 2).contains("grace time"));
+        }
+        for record in &old {
+            let key = record["id"].as_str().unwrap();
+            place.json(&["merchant", "retire", &id, key]);
+            place.fails(&["merchant", "retire", &id, key], "", 2);
+        }
+        assert_eq!(live(list), new, "what is in force stays");
+    }
+    let other = place.create();
+    place.json(&["merchant", "rotate-key", &id]);
+    let keys = live("apiKeys");
+    let old = keys.iter().find(|key| key["retiresAt"].is_string()).unwrap()["id"].as_str().unwrap();
+    place.fails(&["merchant", "retire", &other, old], "", 2);
+    place.fails(&["merchant", "retire", &id, "key_x"], "", 2);
 }
 
 #[test]
@@ -169,11 +225,11 @@ fn the_doctor_notices_another_master_key_and_a_provider_that_is_away() {
     place.create();
     let said = place.run(&["doctor"], "");
     let text = String::from_utf8(said.stdout).unwrap();
-    assert!(text.contains("all 2 secrets open") && text.contains("FAIL  provider of test mode"), "{text}");
+    assert!(text.contains("all 2 sealed records open") && text.contains("FAIL  provider of test mode"), "{text}");
     assert_eq!(said.status.code(), Some(4));
-    fs::write(place.0.join("master.key"), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+    write_private(&place.0.join("master.key"), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     let text = String::from_utf8(place.run(&["doctor"], "").stdout).unwrap();
-    assert!(text.contains("FAIL  secrets") && text.contains("another master key"), "{text}");
+    assert!(text.contains("FAIL  sealed records") && text.contains("another master key"), "{text}");
 }
 
 #[test]

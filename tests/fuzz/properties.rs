@@ -12,7 +12,7 @@ use proptest::test_runner::{RngAlgorithm, RngSeed};
 use std::path::Path;
 use vezne::card::{Expiry, Month, Pan};
 use vezne::config::{Config, Environment};
-use vezne::hardening::{MasterKey, SealContext, Sealed, Sealer};
+use vezne::hardening::{MasterKey, MasterKeys, SealContext, Sealed, Sealer};
 use vezne::intake::{Form, FormFault, MAX_BODY, read_card};
 
 const BOUNDARY: &str = "----WebKitFormBoundary7MA4YWxkTrZu0gW";
@@ -218,7 +218,8 @@ fn nothing_follows_the_end_of_a_form() {
 const ROW: SealContext<'_> = SealContext { record: "ses_1", field: "card_token" };
 
 fn sealer() -> Sealer {
-    MasterKey::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap().sealer().unwrap()
+    let key = MasterKey::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+    MasterKeys::from(key).sealer().unwrap()
 }
 
 proptest! {

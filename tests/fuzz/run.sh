@@ -7,7 +7,7 @@
 #   tests/fuzz/run.sh minimise [target…]   takes over into corpus/ what reached new code
 #
 # New inputs gather in target/corpus/, findings in artifacts/. Needs cargo-fuzz
-# (`cargo install cargo-fuzz`) and a nightly compiler; without one RUSTC_BOOTSTRAP=1
+# (`cargo install cargo-fuzz --locked`) and a nightly compiler; without one RUSTC_BOOTSTRAP=1
 # makes the stable one do.
 set -euo pipefail
 cd "$(dirname "$0")"

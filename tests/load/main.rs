@@ -1,10 +1,10 @@
 //! vezne and nginx under the same journeys, side by side; docs/speed.md tells
 //! what the figures mean. Run by `tests/load/run.sh`, which builds and pins.
 
+#![forbid(unsafe_code)]
 // Counts of journeys and KiB are far from where f64 leaves out whole numbers.
 #![allow(clippy::cast_precision_loss)]
 
-mod cards;
 mod client;
 mod load;
 mod machine;
@@ -17,7 +17,6 @@ mod upstream;
 mod window;
 mod yardstick;
 
-use cards::Cards;
 use clap::Parser;
 use client::KeyExchange;
 use load::Pace;
@@ -26,6 +25,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 use upstream::Upstream;
+use vezne::residue::RandomCards;
 use window::Window;
 use yardstick::Yardstick;
 
@@ -34,6 +34,9 @@ pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Cards are the same in every run.
 const SEED: u64 = 0x76_657a_6e65;
+/// What `--danger-leave-out` takes. Connections are closed all the same: the
+/// client of this run waits for their end, as a browser does not.
+const ALL_PARTS: [&str; 5] = ["allocator", "heads", "pool-scrub", "registers", "upstream-retirement"];
 /// Stored sessions of the smaller store.
 const FEW: usize = 100;
 
@@ -56,6 +59,9 @@ struct Args {
     /// Give every session a callbackUrl; the time of callbacks is then part of the CPU per journey
     #[arg(long)]
     callbacks: bool,
+    /// Measure what the memory hygiene and the hardening cost instead: vezne against itself without them
+    #[arg(long)]
+    cost: bool,
     /// A look in half a minute: 2 rounds of 200 journeys, 1000 stored sessions
     #[arg(long)]
     quick: bool,
@@ -78,7 +84,7 @@ struct Run {
     args: Args,
     upstream: Upstream,
     exchange: KeyExchange,
-    cards: Cards,
+    cards: RandomCards,
 }
 
 fn main() -> Outcome<()> {
@@ -92,8 +98,11 @@ fn main() -> Outcome<()> {
 async fn measure(args: Args) -> Outcome<()> {
     let upstream = Upstream::start(&args.folder.join("upstream"))?;
     let yardstick = Yardstick::install(&args.nginx, &args.folder.join("nginx"), &upstream)?;
-    let mut run = Run { exchange: yardstick.exchange, args, upstream, cards: Cards::new(SEED) };
+    let mut run = Run { exchange: yardstick.exchange, args, upstream, cards: RandomCards::from_seed(SEED) };
     run.head()?;
+    if run.args.cost {
+        return run.cost().await;
+    }
     run.side_by_side(&yardstick).await?;
     run.standing().await?;
     run.stored().await
@@ -128,10 +137,10 @@ impl Run {
         let (begin, busy_before) = (Instant::now(), Busy::now(both)?);
         alternate(both, 1, count / 10, fast, &self.upstream, &mut self.cards).await?;
         let full = alternate(both, rounds, count, fast, &self.upstream, &mut self.cards).await?;
-        report::full_load(names, &full);
+        report::full_load(names, pair(&full));
         let even = Pace::PerSecond(half_of_the_slower(&full));
         let half = alternate(both, rounds, count / 2, even, &self.upstream, &mut self.cards).await?;
-        report::half_load(names, &half);
+        report::half_load(names, pair(&half));
         let others = Busy::now(both)?.others_since(&busy_before) / begin.elapsed().as_secs_f64();
         println!("\n- Other processes of the machine kept {others:.2} cores busy meanwhile.");
         let [vezne, nginx] = both.map(|contender| contender.process.resident_kib().map(standing::mib));
@@ -162,7 +171,32 @@ impl Run {
         alternate(both, 1, count / 10, pace, &self.upstream, &mut self.cards).await?;
         let figures = alternate(both, rounds, count, pace, &self.upstream, &mut self.cards).await?;
         let names = [many, FEW].map(|stored| format!("vezne, {stored} stored sessions"));
-        report::full_load([&names[0], &names[1]], &figures);
+        report::full_load([&names[0], &names[1]], pair(&figures));
+        Ok(())
+    }
+
+    /// The whole product against itself without its allocator, and without
+    /// everything that can be left out.
+    async fn cost(&mut self) -> Outcome<()> {
+        let variants: [(&str, &[&str]); 3] =
+            [("vezne", &[]), ("without the allocator", &["allocator"]), ("without any of it", &ALL_PARTS)];
+        let windows = [self.window("all")?, self.window("no-allocator")?, self.window("nothing")?];
+        let mut contenders = Vec::new();
+        for (window, (_, parts)) in windows.iter().zip(variants) {
+            let client = Rc::new(window.client(self.exchange)?);
+            contenders.push(Contender { process: window.start_without(parts)?, client, window: Some(window) });
+        }
+        let three = [&contenders[0], &contenders[1], &contenders[2]];
+        let (rounds, count) = (usize::from(self.args.rounds), usize::from(self.args.journeys));
+        let pace = Pace::Concurrent(usize::from(self.args.concurrency));
+        alternate(three, 1, count / 10, pace, &self.upstream, &mut self.cards).await?;
+        let figures = alternate(three, rounds, count, pace, &self.upstream, &mut self.cards).await?;
+        for other in [1, 2] {
+            report::full_load([variants[0].0, variants[other].0], [&figures[0], &figures[other]]);
+        }
+        for (contender, (name, _)) in contenders.iter().zip(variants) {
+            println!("- Memory (RSS) of {name}: {:.1} MiB.", standing::mib(contender.process.resident_kib()?));
+        }
         Ok(())
     }
 
@@ -179,6 +213,10 @@ impl Run {
         std::fs::write(&file, &page)?;
         Ok(file)
     }
+}
+
+fn pair(figures: &[Vec<Figures>; 2]) -> [&[Figures]; 2] {
+    figures.each_ref().map(Vec::as_slice)
 }
 
 /// Half of what the slower of two did in the median.

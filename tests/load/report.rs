@@ -22,19 +22,19 @@ const HALF_LOAD: [Line; 4] = [
 ];
 
 /// As fast as each can: medians of the rounds, with the least and the most.
-pub fn full_load(names: [&str; 2], figures: &[Vec<Figures>; 2]) {
+pub fn full_load(names: [&str; 2], figures: [&[Figures]; 2]) {
     table(names, figures, &FULL_LOAD);
 }
 
 /// At a given rate.
-pub fn half_load(names: [&str; 2], figures: &[Vec<Figures>; 2]) {
+pub fn half_load(names: [&str; 2], figures: [&[Figures]; 2]) {
     table(names, figures, &HALF_LOAD);
-    let [first, second] = &figures;
+    let [first, second] = figures;
     let apart = paired(first, second, |first, second| first.p99_ms - second.p99_ms);
     println!("p99 of {} minus p99 of {}: {:+.2} ms (median of the rounds' differences)", names[0], names[1], apart);
 }
 
-fn table(names: [&str; 2], figures: &[Vec<Figures>; 2], lines: &[Line]) {
+fn table(names: [&str; 2], figures: [&[Figures]; 2], lines: &[Line]) {
     let [first, second] = figures;
     println!("\n| | {} | {} | ratio |\n| --- | ---: | ---: | ---: |", names[0], names[1]);
     for (name, of, decimals) in lines {

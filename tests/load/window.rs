@@ -2,8 +2,7 @@
 //! starts it, and filled with sessions through its API.
 
 use crate::Outcome;
-use crate::cards::Cards;
-use crate::client::{Client, Journey, KeyExchange, Sender, send};
+use crate::client::{Client, Journey, KeyExchange, Sender, send, typed};
 use crate::process::Process;
 use crate::upstream::Upstream;
 use aws_lc_rs::rand;
@@ -13,13 +12,15 @@ use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use uuid::Uuid;
+use vezne::residue::RandomCards;
 use vezne::server::bind;
 
 /// Connections over which sessions are created at the same time.
@@ -42,7 +43,9 @@ impl Window {
         let listener = bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))])?.remove(0);
         let mut master_key = [0; 32];
         rand::fill(&mut master_key).map_err(|_| "the system has no randomness")?;
-        fs::write(folder.join("master.key"), BASE64.encode(&master_key))?;
+        let private =
+            &mut OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join("master.key"))?;
+        private.write_all(BASE64.encode(&master_key).as_bytes())?;
         let config = folder.join("vezne.toml");
         fs::write(&config, configuration(listener.local_addr()?, upstream))?;
         let mut window = Self {
@@ -60,9 +63,15 @@ impl Window {
     /// Starts it on the socket that it was installed with, which takes
     /// connections from now on.
     pub fn start(&self) -> Outcome<Process> {
+        self.start_without(&[])
+    }
+
+    /// As [`Window::start`], with parts of the memory hygiene left out.
+    pub fn start_without(&self, parts: &[&str]) -> Outcome<Process> {
         let socket = OwnedFd::from(self.listener.try_clone()?);
-        let config = text(&self.config)?;
-        Process::start(text(&self.binary)?, &["serve", "--config", config, "--listen-stdin"], Stdio::from(socket))
+        let mut arguments = vec!["serve", "--config", text(&self.config)?, "--listen-stdin"];
+        arguments.extend(parts.iter().flat_map(|part| ["--danger-leave-out", part]));
+        Process::start(text(&self.binary)?, &arguments, Stdio::from(socket))
     }
 
     /// A client of this window.
@@ -76,10 +85,10 @@ impl Window {
     }
 
     /// Opens sessions and returns the way through each.
-    pub async fn open_sessions(&self, client: &Client, count: usize, cards: &mut Cards) -> Outcome<Vec<Journey>> {
+    pub async fn open_sessions(&self, client: &Client, count: usize, cards: &mut RandomCards) -> Outcome<Vec<Journey>> {
         let shares = (0..API_CONNECTIONS).map(|index| (count + index) / API_CONNECTIONS);
         let pages = try_join_all(shares.map(|share| self.open_over_one_connection(client, share))).await?;
-        let journey = |page: String| Journey { form: page.clone(), page, card: cards.number() };
+        let journey = |page: String| Journey { form: page.clone(), page, card: typed(cards) };
         Ok(pages.into_iter().flatten().map(journey).collect())
     }
 

@@ -3,12 +3,14 @@
 use crate::cli::Failure;
 use crate::config::Config;
 use crate::hardening::secret::fill_random;
-use crate::hardening::{MasterKeyError, SealContext, Sealer, SecretText, random_text};
+use crate::hardening::{Fingerprint, MasterKeys, SealContext, Sealer, SecretText, random_text};
 use crate::id::{KeyId, MerchantId};
 use crate::merchant::{AllowList, ApiKey, Merchant, Mode};
 use crate::provider::write_credentials;
-use crate::startup::{StartupError, master_key, open_store};
-use crate::store::{ApiKeyRecord, NewApiKey, NewSecret, SecretKind, SharedStore};
+use crate::startup::{StartupError, open_store};
+use crate::store::{
+    ApiKeyRecord, Authenticated, NewApiKey, NewSecret, SecretKind, SecretRecord, SharedStore, StoreError,
+};
 use data_encoding::BASE64;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -43,6 +45,8 @@ pub struct Secrets {
 pub struct Overview {
     /// Live keys.
     pub api_keys: Vec<ApiKeyRecord>,
+    /// Live signing secrets, for results and for callbacks, by name: never opened.
+    pub signing: Vec<(SecretKind, SecretRecord)>,
     /// Modes with provider credentials.
     pub providers: Vec<Mode>,
 }
@@ -53,7 +57,8 @@ impl Admin {
     /// # Errors
     /// [`Failure`].
     pub fn open(config: &Config) -> Result<Self, Failure> {
-        let sealer = master_key(config)?.sealer().map_err(StartupError::from)?;
+        let keys = MasterKeys::load(&config.keys).map_err(StartupError::from)?;
+        let sealer = keys.sealer().map_err(StartupError::from)?;
         Ok(Self { store: open_store(config)?, sealer, live: config.live })
     }
 
@@ -98,6 +103,14 @@ impl Admin {
         found.ok_or_else(|| Failure::usage(format!("there is no merchant {id}")))
     }
 
+    /// Whose key this is, if it is one of this store's.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn authenticate(&self, key: Fingerprint) -> Result<Option<Authenticated>, Failure> {
+        Ok(self.store.authenticate(key).await?)
+    }
+
     /// A merchant's keys and providers, by name.
     ///
     /// # Errors
@@ -109,29 +122,12 @@ impl Admin {
                 providers.push(mode);
             }
         }
-        Ok(Overview { api_keys: self.store.api_keys(merchant.id.clone()).await?, providers })
-    }
-
-    /// Opens every live secret, and says how many there are: a master key that
-    /// is not the one they were sealed under shows here, not at the first card.
-    ///
-    /// # Errors
-    /// [`Failure`], naming the merchant.
-    pub async fn open_all_secrets(&self) -> Result<usize, Failure> {
-        let mut opened = 0;
-        for merchant in self.all().await? {
-            for kind in SecretKind::ALL {
-                for record in self.store.secrets(merchant.id.clone(), kind).await? {
-                    let context = SealContext { record: record.id.as_str(), field: kind.name() };
-                    let about = |error: MasterKeyError| {
-                        Failure::config(format!("{} secret of {}: {error}", kind.name(), merchant.id))
-                    };
-                    self.sealer.open(context, &record.sealed).map_err(about)?;
-                    opened += 1;
-                }
-            }
+        let mut signing = Vec::new();
+        for kind in [SecretKind::Result, SecretKind::Webhook] {
+            let live = self.store.secrets(merchant.id.clone(), kind).await?;
+            signing.extend(live.into_iter().map(|record| (kind, record)));
         }
-        Ok(opened)
+        Ok(Overview { api_keys: self.store.api_keys(merchant.id.clone()).await?, signing, providers })
     }
 
     /// Stores changed settings.
@@ -189,6 +185,20 @@ impl Admin {
         let secret = new_secret(kind);
         self.store.rotate_secret(id.clone(), self.seal(kind, &secret)?, grace).await?;
         Ok(secret)
+    }
+
+    /// Ends an API key or signing secret in its grace time at once.
+    ///
+    /// # Errors
+    /// [`Failure`] when there is none of that name, or when it is the newest of its
+    /// kind, without which the merchant would have none.
+    pub async fn retire(&self, id: &MerchantId, key: &KeyId) -> Result<(), Failure> {
+        match self.store.retire(id.clone(), key.clone()).await {
+            Err(StoreError::Missing { .. }) => {
+                Err(Failure::usage(format!("{id} has no key or secret {key} in its grace time")))
+            }
+            ended => Ok(ended?),
+        }
     }
 
     fn seal(&self, kind: SecretKind, secret: &SecretText) -> Result<NewSecret, Failure> {

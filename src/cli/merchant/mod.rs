@@ -12,7 +12,7 @@ pub use demo::create_demo;
 use super::Failure;
 use crate::config::Config;
 use crate::hardening::SecretText;
-use crate::id::MerchantId;
+use crate::id::{KeyId, MerchantId};
 use crate::merchant::Mode;
 use clap::{Args, Subcommand, ValueHint};
 use std::io::Read;
@@ -127,6 +127,16 @@ pub enum Verb {
         #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(0..=720))]
         grace_hours: u64,
     },
+    /// End the key or secret before at once, not at the end of its grace time
+    Retire {
+        /// Configuration and output
+        #[command(flatten)]
+        common: Common,
+        /// mer_…
+        id: String,
+        /// key_…, as `show` lists it
+        key: String,
+    },
     /// Switch a merchant off: no API, no pages; callbacks that wait are delivered
     Disable {
         /// Configuration and output
@@ -183,6 +193,13 @@ async fn dispatch(verb: Verb) -> Result<(), Failure> {
             let id = parse_id(&id)?;
             let secret = open(&common)?.rotate_secret(&id, webhook, hours(grace_hours)).await?;
             print::secret(&id, if webhook { "webhookSecret" } else { "signingSecret" }, secret.expose(), common.json);
+        }
+        Verb::Retire { common, id, key } => {
+            let id = parse_id(&id)?;
+            let key =
+                KeyId::parse(&key).ok_or_else(|| Failure::usage("a key's id looks like key_ and 26 characters"))?;
+            open(&common)?.retire(&id, &key).await?;
+            print::done(&id, "ended", common.json);
         }
         Verb::Disable { common, id } => {
             let admin = open(&common)?;

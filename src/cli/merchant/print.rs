@@ -5,6 +5,8 @@ use super::admin::Overview;
 use crate::handoff::result::rfc3339;
 use crate::id::MerchantId;
 use crate::merchant::{Merchant, Mode};
+use crate::store::SecretKind;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt;
 use std::io::Write;
@@ -55,6 +57,16 @@ pub(super) fn shown(merchant: &Merchant, overview: &Overview, as_json: bool) {
         body["apiKeys"] = overview.api_keys.iter().map(|key| json!({
             "id": key.id, "mode": key.mode, "createdAt": rfc3339(key.created_at), "retiresAt": key.retires_at.map(rfc3339),
         })).collect();
+        body["signingSecrets"] = overview
+            .signing
+            .iter()
+            .map(|(kind, secret)| {
+                json!({
+                    "id": secret.id, "signs": signs(*kind), "createdAt": rfc3339(secret.created_at),
+                    "retiresAt": secret.retires_at.map(rfc3339),
+                })
+            })
+            .collect();
         body["providers"] = json!(overview.providers);
         print_json(&body);
         return;
@@ -68,8 +80,12 @@ pub(super) fn shown(merchant: &Merchant, overview: &Overview, as_json: bool) {
         say(format_args!("allows             {entry}"));
     }
     for key in &overview.api_keys {
-        let end = key.retires_at.map(|at| format!(", ends {}", rfc3339(at))).unwrap_or_default();
-        say(format_args!("API key            {} ({}), made {}{end}", key.id, key.mode.name(), rfc3339(key.created_at)));
+        let life = life(key.created_at, key.retires_at);
+        say(format_args!("API key            {} ({}), {life}", key.id, key.mode.name()));
+    }
+    for (kind, secret) in &overview.signing {
+        let life = life(secret.created_at, secret.retires_at);
+        say(format_args!("signing secret     {} ({}), {life}", secret.id, signs(*kind)));
     }
     let providers: Vec<&str> = overview.providers.iter().copied().map(Mode::name).collect();
     say(format_args!(
@@ -104,6 +120,15 @@ fn settings(merchant: &Merchant) -> Value {
         "disabledAt": merchant.disabled_at.map(rfc3339),
         "createdAt": rfc3339(merchant.created_at),
     })
+}
+
+fn signs(kind: SecretKind) -> &'static str {
+    if kind == SecretKind::Webhook { "callbacks" } else { "results" }
+}
+
+fn life(made: Timestamp, retires_at: Option<Timestamp>) -> String {
+    let end = retires_at.map(|at| format!(", ends {}", rfc3339(at))).unwrap_or_default();
+    format!("made {}{end}", rfc3339(made))
 }
 
 fn state(merchant: &Merchant) -> &'static str {

@@ -97,6 +97,19 @@ fn retire_others(
     Ok(())
 }
 
+/// Ends what was rotated out and lives on for its grace time. The newest of its
+/// kind has no end yet, and keeps none.
+pub(super) fn retire(db: &Connection, merchant: &MerchantId, id: &KeyId) -> Result<(), StoreError> {
+    let mut changed = 0;
+    for table in ["api_keys", "merchant_secrets"] {
+        changed += db.execute(
+            &format!("UPDATE {table} SET retires_at = {NOW} WHERE merchant_id = ? AND id = ? AND retires_at > {NOW}"),
+            params![merchant.as_str(), id.as_str()],
+        )?;
+    }
+    if changed == 1 { Ok(()) } else { Err(StoreError::Missing { what: "key in its grace time" }) }
+}
+
 pub(super) fn api_keys(db: &Connection, merchant: &MerchantId) -> Result<Vec<ApiKeyRecord>, StoreError> {
     db.prepare_cached(&format!(
         "SELECT id, mode, created_at, retires_at FROM api_keys
@@ -119,13 +132,17 @@ pub(super) fn secrets(
     kind: SecretKind,
 ) -> Result<Vec<SecretRecord>, StoreError> {
     db.prepare_cached(&format!(
-        "SELECT id, sealed FROM merchant_secrets
+        "SELECT id, sealed, created_at, retires_at FROM merchant_secrets
          WHERE merchant_id = ? AND kind = ? AND (retires_at IS NULL OR retires_at > {NOW})
          ORDER BY created_at DESC, id DESC LIMIT 2"
     ))?
     .query_and_then([merchant.as_str(), kind.name()], |row| {
-        let sealed = Sealed::from_bytes(row.get(1)?);
-        Ok(SecretRecord { id: parsed(row, 0, "key id", KeyId::parse)?, sealed })
+        Ok(SecretRecord {
+            id: parsed(row, 0, "key id", KeyId::parse)?,
+            sealed: Sealed::from_bytes(row.get(1)?),
+            created_at: timestamp(row.get(2)?)?,
+            retires_at: row.get::<_, Option<i64>>(3)?.map(timestamp).transpose()?,
+        })
     })?
     .collect()
 }

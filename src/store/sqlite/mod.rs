@@ -4,14 +4,16 @@ mod executor;
 mod merchants;
 mod outbox;
 mod rows;
+mod sealed;
 mod sessions;
 
 use super::{
     ApiKeyRecord, Authenticated, CancelOutcome, ClaimOutcome, CommitOutcome, Delivery, DeliveryAsk, DeliveryOutcome,
-    NewApiKey, NewSecret, SecretKind, SecretRecord, SessionPage, SessionQuery, Store, StoreError,
+    NewApiKey, NewSecret, Resealed, SealedPage, SecretKind, SecretRecord, SessionPage, SessionQuery, Store, StoreError,
+    Vault,
 };
 use crate::hardening::Fingerprint;
-use crate::id::{EventId, MerchantId, SessionId};
+use crate::id::{EventId, KeyId, MerchantId, SessionId};
 use crate::merchant::{Merchant, Mode};
 use crate::session::{Claimed, Completion, NewSession, Release, Session};
 use async_trait::async_trait;
@@ -153,6 +155,10 @@ impl Store for SqliteStore {
         self.readers.point(move |db| merchants::secrets(db, &merchant, kind)).await
     }
 
+    async fn retire(&self, merchant: MerchantId, id: KeyId) -> Result<(), StoreError> {
+        self.writer.run(move |db| merchants::retire(db, &merchant, &id)).await
+    }
+
     async fn authenticate(&self, key: Fingerprint) -> Result<Option<Authenticated>, StoreError> {
         self.readers.point(move |db| merchants::authenticate(db, key)).await
     }
@@ -205,6 +211,14 @@ impl Store for SqliteStore {
 
     async fn settle_delivery(&self, event: EventId, attempt: u32, outcome: DeliveryOutcome) -> Result<(), StoreError> {
         self.writer.run_relaxed(move |db| outbox::settle(db, &event, attempt, &outcome)).await
+    }
+
+    async fn sealed(&self, vault: Vault, after: String, limit: u32) -> Result<SealedPage, StoreError> {
+        self.readers.run(move |db| sealed::page(db, vault, &after, limit)).await
+    }
+
+    async fn reseal(&self, vault: Vault, changes: Vec<Resealed>) -> Result<u32, StoreError> {
+        self.writer.run(move |db| sealed::replace(db, vault, &changes)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -9,13 +9,15 @@ mod merchant;
 mod result;
 mod sandbox;
 mod scene;
+mod service;
 mod setup;
 
 pub use app::{Session, TestApp, form_token, wanted};
 pub use client::Answer;
 pub use dns::NameServer;
 pub use form::{Card, Form, expiry_in};
-pub use log::{keep_log, logged};
+pub use log::{install_log, keep_log, logged};
 pub use merchant::Reply;
 pub use result::{Query, verify};
 pub use scene::{PATIENCE, eventually};
+pub use setup::Setup;

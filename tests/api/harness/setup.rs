@@ -1,16 +1,18 @@
 //! Everybody around the service, put in place before it starts.
 
-use super::app::{Service, Shop, TestApp};
+use super::app::{Shop, TestApp};
 use super::client::Client;
+use super::log::install_log;
 use super::merchant::{MerchantEndpoint, PUBLIC_NAME};
 use super::sandbox::Provider;
 use super::scene::{PATIENCE, TempDir};
+use super::service::Launch;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 use vezne::cli::merchant::Admin;
 use vezne::config::{Config, Environment};
-use vezne::hardening::{MasterKey, SecretText};
+use vezne::hardening::{MasterKey, SecretText, key_file};
 use vezne::merchant::Mode;
 use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES, LeafFiles};
 
@@ -19,6 +21,7 @@ use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES, LeafFiles};
 pub struct Setup {
     settings: Vec<(String, String)>,
     stall: Option<Duration>,
+    is_process: bool,
 }
 
 impl Setup {
@@ -33,7 +36,13 @@ impl Setup {
         Self { stall: Some(stall), ..self }
     }
 
+    /// The service is `vezne serve` in a process of its own.
+    pub fn in_a_process(self) -> Self {
+        Self { is_process: true, ..self }
+    }
+
     pub async fn start(self) -> TestApp {
+        install_log();
         let directory = TempDir::new();
         let ca = DevCa::open_or_create(directory.path()).unwrap();
         let leaf = ca.issue("server", &LOOPBACK_NAMES).unwrap();
@@ -42,7 +51,7 @@ impl Setup {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let client = Client::new(address, &ca.file());
-        std::fs::write(directory.join("master.key"), MasterKey::generate().expose()).unwrap();
+        key_file::create(&directory.join("master.key"), &MasterKey::generate()).unwrap();
 
         let mut environment = trust(&leaf, &ca.file(), &merchant.certificate);
         let usual = [
@@ -56,8 +65,13 @@ impl Setup {
 
         let admin = Admin::open(&config).unwrap();
         let shop = create_shop(&admin, &merchant, &sandbox).await;
-        let service = Some(Service::start(config.clone(), listener));
-        TestApp { merchant, sandbox, admin, shop, client, service, address, config, directory }
+        let launch = if self.is_process {
+            Launch::Process { environment, directory: directory.path().to_owned() }
+        } else {
+            Launch::Thread
+        };
+        let service = Some(launch.start(&config, listener));
+        TestApp { merchant, sandbox, admin, shop, client, service, launch, address, config, directory }
     }
 }
 

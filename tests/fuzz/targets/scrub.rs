@@ -45,20 +45,23 @@ pub fn card_in(text: &str) -> Option<String> {
 }
 
 /// The text with its UUIDs (RFC 9562, with dashes or without, at least one
-/// letter) crossed out: they are left alone on purpose.
+/// letter) crossed out, those with a name and a dash around them too: they are
+/// left alone on purpose.
 fn without_uuids(text: &str) -> Vec<u8> {
-    let mut bytes = text.as_bytes().to_vec();
-    let in_word = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'-';
-    let mut start = 0;
-    while start < bytes.len() {
-        let end = start + bytes[start..].iter().take_while(|byte| in_word(byte)).count();
-        let word = &mut bytes[start..end];
-        let dashes: Vec<usize> = (0..word.len()).filter(|&at| word[at] == b'-').collect();
-        let is_uuid = (word.len() == 36 && dashes == [8, 13, 18, 23]) || (word.len() == 32 && dashes.is_empty());
-        if is_uuid && word.iter().any(u8::is_ascii_alphabetic) {
-            word.fill(b'x');
+    let before = text.as_bytes();
+    let mut after = before.to_vec();
+    for start in 0..before.len() {
+        for (length, dashes) in [(36, [8, 13, 18, 23].as_slice()), (32, &[])] {
+            let Some(word) = before.get(start..start + length) else { continue };
+            let is_shaped = (0..length)
+                .all(|at| if dashes.contains(&at) { word[at] == b'-' } else { word[at].is_ascii_hexdigit() });
+            let is_free =
+                |at: Option<usize>| at.and_then(|at| before.get(at)).is_none_or(|byte| !byte.is_ascii_hexdigit());
+            let is_whole = is_free(start.checked_sub(1)) && is_free(Some(start + length));
+            if is_shaped && is_whole && word.iter().any(u8::is_ascii_alphabetic) {
+                after[start..start + length].fill(b'x');
+            }
         }
-        start = end + 1;
     }
-    bytes
+    after
 }

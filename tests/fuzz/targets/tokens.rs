@@ -5,7 +5,7 @@
 use super::input::text;
 use jiff::Timestamp;
 use std::sync::OnceLock;
-use vezne::hardening::{Fingerprint, MasterKey};
+use vezne::hardening::{Fingerprint, MasterKey, MasterKeys};
 use vezne::id::{EventId, KeyId, MerchantId, SessionId};
 use vezne::intake::FormTokens;
 use vezne::merchant::ApiKey;
@@ -33,7 +33,7 @@ fn issued() -> &'static Issued {
     static ISSUED: OnceLock<Issued> = OnceLock::new();
     ISSUED.get_or_init(|| {
         let key = MasterKey::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
-        let (tokens, session) = (FormTokens::new(&key).unwrap(), SessionId::generate());
+        let (tokens, session) = (FormTokens::new(&MasterKeys::from(key)).unwrap(), SessionId::generate());
         let token = tokens.issue(&session, Timestamp::from_second(ISSUED_AT).unwrap());
         Issued { tokens, session, token }
     })
