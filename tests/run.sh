@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
 # One profile for all of it, so that the crate is built once.
 readonly PROFILE=ci
-readonly STEPS=(format supply lints unit production docs browser)
+readonly STEPS=(format supply lints unit hardened production docs browser)
 
 step_format() { cargo fmt --check; }
 
@@ -24,6 +24,11 @@ step_lints() { cargo clippy --locked --profile "$PROFILE" --all-targets --quiet 
 # Unit tests, the API suite against real servers and the architecture's rules.
 # The API suite mostly waits: more threads than cores.
 step_unit() { RUST_TEST_THREADS=8 cargo test --locked --profile "$PROFILE" --quiet --no-fail-fast; }
+
+# The API suite once more, against hardened processes that root has started.
+step_hardened() {
+    VEZNE_API_HARDENED=1 RUST_TEST_THREADS=8 cargo test --locked --profile "$PROFILE" --quiet --no-fail-fast --test api
+}
 
 # The build that goes into production: without the sandbox, and without a trace of it.
 step_production() {

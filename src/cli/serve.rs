@@ -1,12 +1,15 @@
 //! `vezne serve`: runs the window.
 
 use super::Failure;
-use crate::config::Config;
+use crate::config::{Config, HardeningMode};
+use crate::hardening::MasterKeys;
 #[cfg(feature = "sandbox")]
 use crate::hardening::leave_out::{self, Part};
-use crate::startup::Application;
+use crate::hardening::process::{Plan, harden};
+use crate::startup::{Application, StartupError};
 use crate::{server, telemetry};
 use clap::ValueHint;
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 /// Run the window until it is told to stop (SIGTERM, SIGINT), then drain.
@@ -32,25 +35,26 @@ pub struct Args {
 /// # Errors
 /// [`Failure`] when it cannot start.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    if let Some(parent) = args.with_parent {
-        server::end_with_parent(parent).map_err(|error| Failure::unavailable(error.to_string()))?;
-    }
-    let config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
+    let mut config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
     telemetry::init(&config.log);
     #[cfg(feature = "sandbox")]
     leave_out(&args.danger_leave_out, &config)?;
     for warning in config.warnings() {
         tracing::warn!(warning, "configuration");
     }
-    let listeners = args
-        .listen_stdin
-        .then(|| server::stdin_listener().map(|listener| vec![listener]))
-        .transpose()
-        .map_err(|error| Failure::usage(format!("--listen-stdin: {error}")))?;
+    // What takes the privileges of a start as root; nothing of it starts a thread.
+    let master_keys = MasterKeys::load(&config.keys).map_err(StartupError::from)?;
+    let listeners = listeners(&config, args.listen_stdin)?;
+    config.server.fix_workers();
+    protect(&config)?;
+    if let Some(parent) = args.with_parent {
+        // A change of user forgets it.
+        server::end_with_parent(parent).map_err(|error| Failure::unavailable(error.to_string()))?;
+    }
     actix_rt::System::new().block_on(async move {
         let shutdown = server::shutdown_signal().map_err(|error| Failure::internal(error.to_string()))?;
         let live = config.live;
-        let application = Application::build(&config, listeners)?;
+        let application = Application::build(&config, master_keys, listeners)?;
         for address in application.addresses() {
             tracing::info!(address = %address, live, version = env!("CARGO_PKG_VERSION"), "serving");
         }
@@ -58,6 +62,27 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         tracing::info!("stopped");
         Ok(())
     })
+}
+
+fn listeners(config: &Config, from_stdin: bool) -> Result<Vec<TcpListener>, Failure> {
+    if from_stdin {
+        let listener = server::stdin_listener();
+        return listener.map(|one| vec![one]).map_err(|error| Failure::usage(format!("--listen-stdin: {error}")));
+    }
+    server::bind(&config.server.listen).map_err(|error| StartupError::from(error).into())
+}
+
+/// Hardens this process for ever. Files, sockets and threads that are made from
+/// here on are made behind it.
+fn protect(config: &Config) -> Result<(), Failure> {
+    let report = harden(&Plan::new(config)).map_err(|error| Failure::unavailable(error.to_string()))?;
+    report.log();
+    match report.missing() {
+        Some(missing) if config.hardening == HardeningMode::Require => {
+            Err(Failure::unavailable(format!("hardening = \"require\", and this is missing:\n  {missing}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// For the residue tests: never where real cards are taken.

@@ -9,6 +9,7 @@ pub mod leave_out;
 pub mod limits;
 mod master_key;
 pub mod parked;
+pub mod process;
 pub mod registers;
 pub mod request_head;
 mod seal;

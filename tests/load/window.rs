@@ -157,6 +157,7 @@ impl Window {
 fn configuration(address: SocketAddr, upstream: &Upstream) -> String {
     let quoted = |path: &Path| json!(path).to_string();
     let (ca_file, certificate) = (quoted(&upstream.ca_file), quoted(&upstream.certificate.certificate));
+    let callback_port = upstream.address().port();
     let (private_key, token_url) = (quoted(&upstream.certificate.private_key), upstream.token_url());
     format!(
         r#"
@@ -176,6 +177,7 @@ ca_file = {ca_file}
 ca_file = {ca_file}
 [egress]
 allow = ["127.0.0.0/8"]
+ports = [{callback_port}]
 [limits]
 api_per_second = 100000
 page_per_minute = 1000000

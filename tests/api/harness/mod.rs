@@ -20,4 +20,4 @@ pub use log::{install_log, keep_log, logged};
 pub use merchant::Reply;
 pub use result::{Query, verify};
 pub use scene::{PATIENCE, eventually};
-pub use setup::Setup;
+pub use setup::{NOBODY, Setup};
