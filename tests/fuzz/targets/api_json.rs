@@ -19,6 +19,8 @@ use vezne::merchant::{AllowList, AllowedUrl, Merchant, Mode};
 use vezne::session::{NewSession, SessionRequest};
 
 const ENTRIES: [&str; 3] = ["https://shop.example/pay", "https://other.example", "http://localhost:8080/"];
+/// Where callbacks may go.
+const PORTS: [u16; 2] = [443, 8080];
 const MAX_BODY: usize = 16 * 1024;
 
 /// Reads a request and checks it as the API does.
@@ -38,7 +40,7 @@ pub fn check(data: &[u8]) {
     assert_eq!(said["expiresIn"].as_u64(), wanted.expires_in);
     for mode in [Mode::Test, Mode::Live] {
         let wanted: SessionRequest = serde_json::from_slice(bytes).unwrap();
-        match wanted.check(merchant(), mode, |tag| ["tr", "en"].contains(&tag)) {
+        match wanted.check(merchant(), mode, |tag| ["tr", "en"].contains(&tag), |port| PORTS.contains(&port)) {
             Ok((session, secret)) => {
                 judge(&session, &said, mode);
                 assert_eq!(secret.fingerprint(), session.secret);
@@ -98,6 +100,8 @@ fn judge(session: &NewSession, said: &Value, mode: Mode) {
         assert!(ENTRIES.iter().any(|entry| leads_under(url, entry)), "{url}");
         assert!(mode == Mode::Test || url.starts_with("https://"), "{url}");
     }
+    let port = session.callback_url.as_ref().map(|url| url.url().port_or_known_default().unwrap());
+    assert!(port.is_none_or(|port| PORTS.contains(&port)), "{port:?}");
     assert!(session.metadata.len() <= 20);
     for (key, value) in &session.metadata {
         assert!((1..=40).contains(&key.chars().count()) && value.chars().count() <= 500);
