@@ -6,7 +6,7 @@ use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsE
 use crate::handoff::{CallbackWorker, Results};
 use crate::hardening::limits::Limits;
 use crate::hardening::secret::fill_random;
-use crate::hardening::{KeyringError, MasterKeyError, MasterKeys, request_head};
+use crate::hardening::{KeyringError, MasterKeyError, MasterKeys, request_head, stack};
 use crate::intake::FormTokens;
 use crate::page::Pages;
 use crate::provider::CardTokenizer;
@@ -201,7 +201,7 @@ fn serve(
         keep_alive: KEEP_ALIVE,
         shutdown_timeout: Duration::from_secs(config.server.shutdown_seconds),
         on_request: Some(request_head::cut_loose),
-        on_close: Some(request_head::empty_pool),
+        on_close: Some(forget_connection),
         ..server::Options::default()
     };
     let window = Data::from(window);
@@ -209,6 +209,12 @@ fn serve(
     Ok(server::serve("window", listeners, server_tls, &options, move || {
         routes::application(window.clone(), tls.providers(&egress))
     })?)
+}
+
+/// Nothing of a connection that has ended stays with its thread.
+fn forget_connection() {
+    request_head::empty_pool();
+    stack::scrub();
 }
 
 /// One mode's upstream: where it is, and the trust toward it, read once.

@@ -6,6 +6,8 @@ use crate::hardening::MasterKeys;
 #[cfg(feature = "sandbox")]
 use crate::hardening::leave_out::{self, Part};
 use crate::hardening::process::{Plan, harden};
+#[cfg(feature = "sandbox")]
+use crate::intake;
 use crate::startup::{Application, StartupError};
 use crate::{server, telemetry};
 use clap::ValueHint;
@@ -28,6 +30,10 @@ pub struct Args {
     #[cfg(feature = "sandbox")]
     #[arg(long, hide = true, value_name = "PART")]
     danger_leave_out: Vec<Part>,
+    /// Panic when a card with the code 000 or 001 comes
+    #[cfg(feature = "sandbox")]
+    #[arg(long, hide = true)]
+    danger_panic_on_card: bool,
 }
 
 /// Runs until a signal comes.
@@ -38,7 +44,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let mut config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
     telemetry::init(&config.log);
     #[cfg(feature = "sandbox")]
-    leave_out(&args.danger_leave_out, &config)?;
+    endanger(args, &config)?;
     for warning in config.warnings() {
         tracing::warn!(warning, "configuration");
     }
@@ -87,13 +93,20 @@ fn protect(config: &Config) -> Result<(), Failure> {
 
 /// For the residue tests: never where real cards are taken.
 #[cfg(feature = "sandbox")]
-fn leave_out(parts: &[Part], config: &Config) -> Result<(), Failure> {
-    if config.live && !parts.is_empty() {
-        return Err(Failure::usage("--danger-leave-out: not where `live = true`: real cards are taken there"));
+fn endanger(args: &Args, config: &Config) -> Result<(), Failure> {
+    let Args { danger_leave_out, danger_panic_on_card, .. } = args;
+    if config.live && (*danger_panic_on_card || !danger_leave_out.is_empty()) {
+        return Err(Failure::usage(
+            "--danger-leave-out, --danger-panic-on-card: not where `live = true`: real cards are taken there",
+        ));
     }
-    for &part in parts {
+    for &part in danger_leave_out {
         leave_out::leave_out(part);
         tracing::warn!(setting = ?part, "a part of the memory hygiene is left out");
+    }
+    if *danger_panic_on_card {
+        intake::panic_on_card();
+        tracing::warn!("cards with the code 000 or 001 cause a panic");
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ pub mod registers;
 pub mod request_head;
 mod seal;
 pub mod secret;
+pub mod stack;
 pub mod tracee;
 
 pub use allocator::WipingAllocator;

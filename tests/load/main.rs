@@ -8,10 +8,13 @@
 mod client;
 mod load;
 mod machine;
+#[path = "../shared/operator.rs"]
+mod operator;
 mod process;
 mod report;
 mod rounds;
 mod standing;
+#[path = "../shared/trust.rs"]
 mod trust;
 mod upstream;
 mod window;

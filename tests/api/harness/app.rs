@@ -1,9 +1,10 @@
 //! The service under test, with a merchant, a provider and a store of its own.
 
 use super::client::{Answer, Client, Request};
-use super::form::{Card, Form};
+use super::form::Card;
 use super::log::assert_nothing_was_masked;
 use super::merchant::MerchantEndpoint;
+use super::multipart::Form;
 use super::result::Query;
 use super::sandbox::Provider;
 use super::scene::TempDir;
