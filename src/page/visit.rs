@@ -163,7 +163,8 @@ impl Visit {
         let view = NoticeView {
             locale: self.locale,
             notice,
-            back: back.map(|url| (url, self.merchant_name())),
+            merchant_name: self.merchant_name(),
+            back,
             refresh_to: (notice != Notice::NotFound && back.is_none()).then_some(&path),
             request_id: self.request_id.as_str(),
             embed_origin: None,
