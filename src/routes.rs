@@ -46,6 +46,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(resource("/v1/sessions").route(get().to(api::list)).route(post().to(api::create)))
         .service(resource("/v1/sessions/{id}").route(get().to(api::read)))
         .service(resource("/v1/sessions/{id}/cancel").route(post().to(api::cancel)))
+        .service(resource("/csp").route(post().to(page::report)))
         .service(resource("/openapi.json").route(get().to(api::openapi)))
         .service(resource("/problems/{slug}").route(get().to(api::explain)))
         .service(resource("/livez").route(get().to(live)).route(head().to(live)))

@@ -5,12 +5,13 @@ use super::{HandoffError, Results};
 use crate::config::CallbackConfig;
 use crate::egress::{Answer, CallError, ConnectError};
 use crate::hardening::SecretText;
+use crate::session::{Session, Violation};
 use crate::store::{Delivery, DeliveryOutcome, SecretKind};
 use aws_lc_rs::hmac;
 use data_encoding::BASE64;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// The longest wait that a `Retry-After` may ask for.
@@ -26,10 +27,12 @@ impl Message {
     /// The body says the same at every attempt; the timestamp and signatures
     /// are this attempt's.
     pub(super) async fn new(results: &Results, delivery: &Delivery, now: Timestamp) -> Result<Self, HandoffError> {
-        let result = results.of(&delivery.session).await?;
-        let mut data = result.to_json();
+        let mut data = match &delivery.violation {
+            Some(violation) => told_of(&delivery.session, violation),
+            None => results.of(&delivery.session).await?.to_json(),
+        };
         data.insert("metadata".to_owned(), json!(delivery.session.metadata));
-        if let Some(failure) = &delivery.session.failure {
+        if let Some(failure) = delivery.session.failure.as_ref().filter(|_| delivery.violation.is_none()) {
             data.insert("failure".to_owned(), json!(failure));
         }
         let created_at = rfc3339(delivery.created_at);
@@ -54,6 +57,18 @@ impl Message {
         }
         Ok(Self { headers, body })
     }
+}
+
+/// What is told of a violation. It is no result: it has no status and no
+/// signature of its own, so that none can be made of it.
+fn told_of(session: &Session, violation: &Violation) -> Map<String, Value> {
+    let fields = [
+        ("session", json!(session.id)),
+        ("conversationId", json!(session.conversation_id)),
+        ("directive", json!(violation.directive.name())),
+        ("blocked", json!(violation.blocked.name())),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// `v1,` and the base64 of HMAC-SHA256 under the bytes that `whsec_` encodes.

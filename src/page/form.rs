@@ -4,6 +4,8 @@ use super::Locale;
 use super::assets::Asset;
 use super::problem::{Alert, Field, FieldProblem, Problem};
 use super::texts::{Texts, fill};
+use super::theme::Style;
+use crate::merchant::Theme;
 use askama::Template;
 
 /// What the card form shows. There is no place in it for anything typed.
@@ -12,6 +14,8 @@ use askama::Template;
 pub struct FormView<'a> {
     /// The language.
     pub locale: Locale,
+    /// The merchant's theme.
+    pub theme: &'a Theme,
     /// Who the cardholder is dealing with.
     pub merchant_name: &'a str,
     /// Where the form posts to: `/c/{secret}`.
@@ -41,7 +45,7 @@ type Message = Option<&'static str>;
 pub(super) struct FormTemplate<'a> {
     locale: Locale,
     texts: &'static Texts,
-    style: &'a Asset,
+    style: &'a Style<'a>,
     script: Option<&'a Asset>,
     data: &'a str,
     view: &'a FormView<'a>,
@@ -56,7 +60,7 @@ pub(super) struct FormTemplate<'a> {
 }
 
 impl<'a> FormTemplate<'a> {
-    pub fn new(view: &'a FormView<'a>, style: &'a Asset, script: &'a Asset, data: &'a str) -> Self {
+    pub fn new(view: &'a FormView<'a>, style: &'a Style<'a>, script: &'a Asset, data: &'a str) -> Self {
         let texts = view.locale.texts();
         let problems: &[FieldProblem] = match view.problem {
             Some(Problem::Fields(problems)) => problems,

@@ -5,6 +5,8 @@ use super::assets::Asset;
 use super::done::is_web_address;
 use super::problem::Alert;
 use super::texts::{NoticeText, Texts, fill};
+use super::theme::Style;
+use crate::merchant::Theme;
 use askama::Template;
 
 /// What the page says.
@@ -33,6 +35,8 @@ pub enum Notice {
 pub struct NoticeView<'a> {
     /// The language.
     pub locale: Locale,
+    /// The merchant's theme.
+    pub theme: &'a Theme,
     /// What it says.
     pub notice: Notice,
     /// The way back: address (http or https) and shop's name. A waiting page
@@ -105,7 +109,7 @@ impl Notice {
 pub(super) struct NoticeTemplate<'a> {
     locale: Locale,
     texts: &'static Texts,
-    style: &'a Asset,
+    style: &'a Style<'a>,
     script: Option<&'a Asset>,
     title: &'static str,
     message: &'static str,
@@ -121,7 +125,7 @@ pub(super) struct NoticeTemplate<'a> {
 }
 
 impl<'a> NoticeTemplate<'a> {
-    pub fn new(view: &'a NoticeView<'a>, style: &'a Asset, script: Option<&'a Asset>) -> Self {
+    pub fn new(view: &'a NoticeView<'a>, style: &'a Style<'a>, script: Option<&'a Asset>) -> Self {
         let texts = view.locale.texts();
         let NoticeText { title, message } = view.notice.text(texts);
         Self {

@@ -7,10 +7,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// The event around a result.
+/// An event; what is in it depends on its type.
 #[derive(Deserialize)]
 struct Event {
-    data: SessionResult,
+    #[serde(rename = "type")]
+    kind: String,
+    data: serde_json::Value,
 }
 
 /// Answers 204 to a genuine callback, also when it was delivered before; 401
@@ -25,7 +27,14 @@ pub(super) async fn receive(shop: web::Data<Shop>, request: HttpRequest, body: w
     if !headers.vouch_for(&body, &shop.settings.webhook_secret, Timestamp::now().as_second()) {
         return HttpResponse::Unauthorized().finish();
     }
-    let Ok(Event { data }) = serde_json::from_slice(&body) else {
+    let Ok(Event { kind, data }) = serde_json::from_slice(&body) else {
+        return HttpResponse::BadRequest().finish();
+    };
+    // A type that this shop does not know is taken and left alone.
+    if !kind.starts_with("session.") {
+        return HttpResponse::NoContent().finish();
+    }
+    let Ok(data) = serde_json::from_value::<SessionResult>(data) else {
         return HttpResponse::BadRequest().finish();
     };
     if !data.is_genuine(&shop.settings.signing_secret) {

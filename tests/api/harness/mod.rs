@@ -11,6 +11,7 @@ mod sandbox;
 mod scene;
 mod service;
 mod setup;
+mod tamper;
 
 pub use app::{Session, TestApp, form_token, wanted};
 pub use client::Answer;
@@ -21,3 +22,4 @@ pub use merchant::Reply;
 pub use result::{Query, verify};
 pub use scene::{PATIENCE, eventually};
 pub use setup::Setup;
+pub use tamper::Tamper;
