@@ -1,6 +1,6 @@
 //! What browsers report of a page's policy: what is told of it, and to whom.
 
-use crate::harness::{Answer, Session, TestApp, keep_log, logged};
+use crate::harness::{Answer, Session, Setup, TestApp, keep_log, logged};
 use serde_json::{Value, json};
 
 const NUMBER: &str = "4355093000777068";
@@ -43,7 +43,8 @@ async fn session_with_callback(app: &TestApp) -> (Session, String) {
 #[tokio::test]
 async fn a_violation_is_told_to_the_merchant_whose_page_it_was_once_for_each_directive() {
     keep_log();
-    let app = TestApp::start().await;
+    // Whose log this is: the test reads it.
+    let app = Setup::default().in_this_process().start().await;
     let (session, page) = session_with_callback(&app).await;
     let evil = format!("https://evil.example/?pan={NUMBER}");
     let first = modern(&page, "connect-src", &evil);
