@@ -5,10 +5,10 @@ use actix_web::http::header::{
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 
-/// What every answer carries. Documents of the page bring a
-/// `Content-Security-Policy` of their own; everything else gets the strictest.
+/// What answers carry that bring no other value of their own. Documents of the
+/// page bring a `Content-Security-Policy`; everything else gets the strictest.
 /// `same-origin` and not `no-referrer`: with that, browsers post `Origin: null`.
-const ALWAYS: [(HeaderName, &str); 9] = [
+const USUAL: [(HeaderName, &str); 9] = [
     (CACHE_CONTROL, "no-store"),
     (REFERRER_POLICY, "same-origin"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -36,7 +36,7 @@ const HSTS: &str = "max-age=63072000; includeSubDomains";
 /// What a document of the page must carry besides its own policy, for whoever
 /// compares a running page with this program.
 pub fn expected(with_hsts: bool) -> impl Iterator<Item = (HeaderName, &'static str)> {
-    ALWAYS.into_iter().chain(with_hsts.then_some((STRICT_TRANSPORT_SECURITY, HSTS)))
+    USUAL.into_iter().chain(with_hsts.then_some((STRICT_TRANSPORT_SECURITY, HSTS)))
 }
 
 /// The policy of answers that are no documents of the page.
@@ -44,11 +44,10 @@ pub const NO_DOCUMENT: &str = NOTHING;
 
 /// Adds the headers that an answer does not have yet.
 pub fn secure(headers: &mut HeaderMap, with_hsts: bool) {
-    for (name, value) in ALWAYS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(NOTHING));
+    for (name, value) in USUAL.into_iter().chain([(CONTENT_SECURITY_POLICY, NOTHING)]) {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
     }
     if with_hsts {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));

@@ -24,7 +24,7 @@ impl Color {
         let digits: Vec<u8> = text.strip_prefix('#')?.chars().map(hexadecimal).collect::<Option<_>>()?;
         match *digits.as_slice() {
             [r, g, b] => Some(Self([r * 17, g * 17, b * 17])),
-            [r, s, g, h, b, c] => Some(Self([r * 16 + s, g * 16 + h, b * 16 + c])),
+            [_, _, _, _, _, _] => Some(Self([0, 2, 4].map(|at| digits[at] * 16 + digits[at + 1]))),
             _ => None,
         }
     }
