@@ -82,7 +82,10 @@ impl Command {
             Verb::Sandbox(args) => sandbox::run(args),
             Verb::Merchant(verb) => merchant::run(verb),
             Verb::Keys(verb) => keys::run(verb),
-            Verb::PageManifest(args) => page_manifest::run(&args),
+            Verb::PageManifest(args) => {
+                page_manifest::run(&args);
+                Ok(())
+            }
             Verb::PageVerify(args) => page_verify::run(&args),
             Verb::CheckConfig(args) => check_config::run(args),
             Verb::Doctor(args) => doctor::run(&args),

@@ -49,7 +49,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     } else if differences.is_empty() {
         say(format_args!("ok  {place}: scripts, styles, markup and headers are those of vezne {}", version()));
     } else {
-        differences.iter().for_each(|difference| say(format_args!("{difference}")));
+        for difference in &differences {
+            say(format_args!("{difference}"));
+        }
     }
     match differences.len() {
         0 => Ok(()),

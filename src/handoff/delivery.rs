@@ -1,7 +1,7 @@
 //! One callback: its body, its signatures, and what its answer means.
 
 use super::result::rfc3339;
-use super::{HandoffError, Results};
+use super::{HandoffError, Results, SignedResult};
 use crate::config::CallbackConfig;
 use crate::egress::{Answer, CallError, ConnectError};
 use crate::hardening::SecretText;
@@ -18,8 +18,10 @@ use std::time::Duration;
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// A callback as it goes over the wire (Standard Webhooks 1.0).
-pub(super) struct Message {
+pub struct Message {
+    /// Content type, user agent and the three `webhook-` headers.
     pub headers: HeaderMap,
+    /// JSON: the event's type, its time, and the result as `data`.
     pub body: String,
 }
 
@@ -27,23 +29,31 @@ impl Message {
     /// The body says the same at every attempt; the timestamp and signatures
     /// are this attempt's.
     pub(super) async fn new(results: &Results, delivery: &Delivery, now: Timestamp) -> Result<Self, HandoffError> {
-        let mut data = match &delivery.violation {
+        let data = match &delivery.violation {
             Some(violation) => told_of(&delivery.session, violation),
-            None => results.of(&delivery.session).await?.to_json(),
+            None => told_of_end(&delivery.session, &results.of(&delivery.session).await?),
         };
+        let keys = results.secrets(&delivery.session.merchant, SecretKind::Webhook).await?;
+        Self::signed(delivery, data, &keys, now).ok_or(HandoffError::NoSecret(SecretKind::Webhook.name()))
+    }
+
+    /// Signs a result's message with each of the merchant's live keys; `None`
+    /// without a usable one.
+    #[must_use]
+    pub fn sign(delivery: &Delivery, result: &SignedResult, keys: &[SecretText], now: Timestamp) -> Option<Self> {
+        Self::signed(delivery, told_of_end(&delivery.session, result), keys, now)
+    }
+
+    fn signed(delivery: &Delivery, mut data: Map<String, Value>, keys: &[SecretText], now: Timestamp) -> Option<Self> {
         data.insert("metadata".to_owned(), json!(delivery.session.metadata));
-        if let Some(failure) = delivery.session.failure.as_ref().filter(|_| delivery.violation.is_none()) {
-            data.insert("failure".to_owned(), json!(failure));
-        }
         let created_at = rfc3339(delivery.created_at);
         let body = json!({ "type": delivery.kind, "timestamp": created_at, "data": Value::Object(data) }).to_string();
-        let keys = results.secrets(&delivery.session.merchant, SecretKind::Webhook).await?;
         let id = delivery.event.as_str();
         let seconds = now.as_second().to_string();
         let signed = format!("{id}.{seconds}.{body}");
         let signatures: Vec<String> = keys.iter().filter_map(|key| signature(key, &signed)).collect();
         if signatures.is_empty() {
-            return Err(HandoffError::NoSecret(SecretKind::Webhook.name()));
+            return None;
         }
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -55,8 +65,15 @@ impl Message {
                 headers.insert(HeaderName::from_static(name), value);
             }
         }
-        Ok(Self { headers, body })
+        Some(Self { headers, body })
     }
+}
+
+/// What is told of a session's end: its result, and why it failed.
+fn told_of_end(session: &Session, result: &SignedResult) -> Map<String, Value> {
+    let mut fields = result.to_json();
+    fields.extend(session.failure.as_ref().map(|failure| ("failure".to_owned(), json!(failure))));
+    fields
 }
 
 /// What is told of a violation. It is no result: it has no status and no

@@ -99,7 +99,10 @@ async fn call_off(visit: &Visit, session: &Session) -> Reply {
 }
 
 /// The card, or every field that the cardholder must mend.
-fn read_card(form: &Form, now: Month) -> Result<Card, Vec<FieldProblem>> {
+///
+/// # Errors
+/// One problem for each field.
+pub fn read_card(form: &Form, now: Month) -> Result<Card, Vec<FieldProblem>> {
     let pan = Pan::parse(form.value("cardNumber"));
     let expiry = read_expiry(form, now);
     let cvv = Cvv::parse(form.value("cvv"));

@@ -10,8 +10,9 @@ mod origin;
 mod panics;
 mod reply;
 
-pub use form::{Form, FormFault};
+pub use body::BoundedBody;
+pub use form::{Form, FormFault, MAX_BODY};
 pub use form_token::FormTokens;
-pub use handler::{cancel, submit};
+pub use handler::{cancel, read_card, submit};
 #[cfg(feature = "sandbox")]
 pub use panics::panic_on_card;

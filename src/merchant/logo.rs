@@ -242,11 +242,11 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
-    pub(crate) fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
-        let checked = [kind.as_slice(), data].concat();
+    fn chunk(kind: &[u8], data: &[u8]) -> Vec<u8> {
+        let checked = [kind, data].concat();
         let length = u32::try_from(data.len()).unwrap().to_be_bytes();
         [&length, checked.as_slice(), &crc(&checked).to_be_bytes()].concat()
     }

@@ -307,7 +307,7 @@ mod color {
     use super::Color;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    #[allow(clippy::ref_option, reason = "serde's signature")]
+    #[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
     pub(super) fn serialize<S: Serializer>(color: &Option<Color>, to: S) -> Result<S::Ok, S::Error> {
         match color {
             Some(color) => to.collect_str(color),

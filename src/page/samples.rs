@@ -22,7 +22,7 @@ impl Pages {
         let problems = [None, Some(Problem::Fields(MISTAKES)), Some(Problem::TryAgain)];
         let forms = problems
             .into_iter()
-            .flat_map(|problem| [&Theme::PLAIN, &themed].map(|theme| self.form(&form(theme, problem.clone()))));
+            .flat_map(|problem| [&Theme::PLAIN, &themed].map(|theme| self.form(&form(theme, problem))));
         let notices = [(Notice::Waiting, None), (Notice::ServerTrouble, None), (Notice::Expired, Some((SHOP, "Shop")))];
         let notices = notices.map(|(notice, back)| self.notice(&says(&themed, notice, back)));
         let done = DoneView {

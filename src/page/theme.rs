@@ -85,27 +85,17 @@ impl Palettes {
 
     /// The theme's sheet; none when there is nothing in it.
     fn sheet(&self, theme: &Theme) -> Option<String> {
-        let mut text = String::with_capacity(1024);
-        match *theme.scheme().shades() {
-            [shade] => {
-                let mut root = format!("--scheme:{};", schemes(theme.scheme()));
-                self.colors(shade).iter().for_each(|(name, value)| declare(&mut root, name, value));
-                root.push_str(&accents(theme, shade));
-                root.push_str(&shape(theme));
-                let _ = write!(text, ":root{{{root}}}");
+        if let [shade] = *theme.scheme().shades() {
+            let mut root = format!("--scheme:{};", schemes(theme.scheme()));
+            for (name, value) in self.colors(shade) {
+                declare(&mut root, name, value);
             }
-            _ => {
-                let root = accents(theme, Shade::Light) + &shape(theme);
-                if !root.is_empty() {
-                    let _ = write!(text, ":root{{{root}}}");
-                }
-                let dark = accents(theme, Shade::Dark);
-                if !dark.is_empty() {
-                    let _ = write!(text, "{DARK_RULE}{dark}}}}}");
-                }
-            }
+            return Some(format!(":root{{{root}{}{}}}", accents(theme, shade), shape(theme)));
         }
-        Some(text).filter(|text| !text.is_empty())
+        let (root, dark) = (accents(theme, Shade::Light) + &shape(theme), accents(theme, Shade::Dark));
+        let root = if root.is_empty() { root } else { format!(":root{{{root}}}") };
+        let dark = if dark.is_empty() { dark } else { format!("{DARK_RULE}{dark}}}}}") };
+        Some(root + &dark).filter(|text| !text.is_empty())
     }
 
     /// Whether a sheet has the form of a theme's, whoever's it is: custom

@@ -9,8 +9,6 @@ use zeroize::Zeroizing;
 
 const CHUNK: usize = 1024 * 1024;
 const PAGE: u64 = 4096;
-/// Pages that cannot be read one after another before the rest is given up.
-const PATIENCE: u32 = 16;
 
 /// What was found and how far the reading came.
 #[derive(Default)]
@@ -31,8 +29,8 @@ impl Chunks {
     ) -> Self {
         let mut found = Self::default();
         let mut buffer = Zeroizing::new(vec![0; MOST_BYTES + CHUNK]);
-        let (mut at, mut kept, mut failures) = (range.start, 0, 0);
-        while at < range.end && failures < PATIENCE {
+        let (mut at, mut kept) = (range.start, 0);
+        while at < range.end {
             let room = usize::try_from(range.end - at).unwrap_or(CHUNK).min(CHUNK);
             match read_at(&mut buffer[kept..kept + room], at) {
                 Ok(0) => break,
@@ -44,12 +42,11 @@ impl Chunks {
                     let filled = kept + read;
                     kept = filled.min(MOST_BYTES);
                     buffer.copy_within(filled - kept..filled, 0);
-                    failures = 0;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => {
                     at = (at / PAGE + 1) * PAGE;
-                    (kept, failures) = (0, failures + 1);
+                    kept = 0;
                 }
             }
         }

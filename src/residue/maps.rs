@@ -48,6 +48,19 @@ impl Mapping {
         }
     }
 
+    /// Mappings that lie side by side, together: a copy can reach from one into
+    /// the next, as statics do where initialised ones end.
+    pub fn rows(mappings: Vec<Self>) -> Vec<Vec<Self>> {
+        let mut rows: Vec<Vec<Self>> = Vec::new();
+        for mapping in mappings {
+            match rows.last_mut() {
+                Some(row) if row.last().is_some_and(|last| last.end == mapping.start) => row.push(mapping),
+                _ => rows.push(vec![mapping]),
+            }
+        }
+        rows
+    }
+
     pub fn len(&self) -> u64 {
         self.end.saturating_sub(self.start)
     }
@@ -81,5 +94,13 @@ mod tests {
             assert!(mapping.len() >= 0x1000);
         }
         assert_eq!(Mapping::parse("nonsense"), None);
+    }
+
+    #[test]
+    fn neighbours_are_one_row() {
+        let mapping = |start, end| Mapping { start, end, permissions: "rw-p".to_owned(), name: "anonymous".to_owned() };
+        let rows = Mapping::rows(vec![mapping(0, 4), mapping(4, 8), mapping(9, 12), mapping(12, 13)]);
+        let rows: Vec<_> = rows.iter().map(|row| (row[0].start, row.len())).collect();
+        assert_eq!(rows, [(0, 2), (9, 2)]);
     }
 }

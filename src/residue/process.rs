@@ -36,21 +36,26 @@ fn scan_memory(pid: u32, needles: &Needles, report: &mut Report) -> io::Result<(
     if mappings.is_empty() {
         return Err(Error::new(ErrorKind::NotFound, "the process has ended"));
     }
-    for mapping in mappings {
-        if let Some(why) = mapping.reason_to_skip() {
-            report.skipped.push(Skipped { bytes: mapping.len(), what: mapping.name, why: why.to_owned() });
-            continue;
-        }
-        let range = mapping.start..mapping.end;
-        let chunks = Chunks::search(range.clone(), needles, |buffer, at| memory.read_at(buffer, at));
+    let (skipped, readable): (Vec<_>, Vec<_>) =
+        mappings.into_iter().partition(|mapping| mapping.reason_to_skip().is_some());
+    for mapping in skipped {
+        let why = mapping.reason_to_skip().unwrap_or_default().to_owned();
+        report.skipped.push(Skipped { bytes: mapping.len(), what: mapping.name, why });
+    }
+    for row in Mapping::rows(readable) {
+        let (Some(first), Some(last)) = (row.first(), row.last()) else { continue };
+        let mut chunks = Chunks::search(first.start..last.end, needles, |buffer, at| memory.read_at(buffer, at));
         report.bytes += chunks.bytes_read;
-        report.mappings += 1;
         if chunks.bytes_skipped > 0 {
-            let (what, why) = (mapping.name.clone(), "could not be read".to_owned());
+            let (what, why) = (first.name.clone(), "could not be read".to_owned());
             report.skipped.push(Skipped { what, why, bytes: chunks.bytes_skipped });
         }
-        let Mapping { name, permissions, .. } = mapping;
-        report.take(&Place::Memory { mapping: name, permissions, range }, chunks.hits, needles);
+        for Mapping { start, end, name, permissions } in row {
+            report.mappings += 1;
+            let place = Place::Memory { mapping: name, permissions, range: start..end };
+            let hits = chunks.hits.extract_if(.., |hit| (start..end).contains(&(hit.start as u64)));
+            report.take(&place, hits.collect(), needles);
+        }
     }
     Ok(())
 }

@@ -133,17 +133,13 @@ where
             options: options.clone(),
             drain: builder.graceful_shutdown_signal(),
         };
-        let factory = factory.clone();
+        let (factory, per_client, on_close) = (factory.clone(), options.handshakes_per_client, options.on_close);
         builder = match acceptor.clone() {
-            Some(acceptor) => {
-                let (per_client, on_close) = (options.handshakes_per_client, options.on_close);
-                builder.listen(name, listener, move || {
-                    let handshakes = Handshakes::new(per_client);
-                    to_its_end(over_tls(acceptor.clone(), handshakes, site.clone().http1(factory())), on_close)
-                })?
-            }
+            Some(acceptor) => builder.listen(name, listener, move || {
+                let handshakes = Handshakes::new(per_client);
+                to_its_end(over_tls(acceptor.clone(), handshakes, site.clone().http1(factory())), on_close)
+            })?,
             None => {
-                let on_close = options.on_close;
                 builder.listen(name, listener, move || to_its_end(over_tcp(site.clone().http1(factory())), on_close))?
             }
         };

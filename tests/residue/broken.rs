@@ -22,7 +22,7 @@ pub fn oversize(attempt: &Attempt<'_>) -> Exchange {
         _ => Form::new().field("cardNumber", &card.number).part(&format!("X-Long: {repeated}\r\n{MONTH}"), b"1"),
     };
     let body = form.finish();
-    let bytes = if index / 4 % 2 == 0 {
+    let bytes = if (index / 4).is_multiple_of(2) {
         post(attempt, ACCEPT, &body)
     } else {
         [chunked_head(attempt).as_bytes(), &one_chunk(&body)].concat()

@@ -12,8 +12,8 @@ pub struct Card {
     /// Three digits. Too short to be told from other digits by itself: it is
     /// looked for inside its form field.
     pub code: String,
-    /// Eight digits, the most that the form's field takes, for whoever sends a
-    /// code that no card has. Looked for wherever it may be.
+    /// Eight letters, the most that the form's field takes, for whoever sends
+    /// what is no code. Looked for wherever it may be.
     pub long_code: String,
 }
 
@@ -56,7 +56,10 @@ impl Cards {
         let card = Card {
             number: String::from_utf8(self.random.number().to_vec())?,
             code: self.code()?,
-            long_code: String::from_utf8(self.random.distinctive_code()[..8].to_vec())?,
+            long_code: self.random.distinctive_code()[2..]
+                .iter()
+                .map(|digit| char::from(digit - b'0' + b'G'))
+                .collect(),
         };
         self.needles.add_number(label, card.number.as_bytes())?;
         self.needles.add_code(label, card.code.as_bytes())?;

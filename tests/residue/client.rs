@@ -24,11 +24,11 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// The longest that anything is waited for: far more than it takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What telephones without instructions for AES ask for. On a server that has
 /// them, AES passes through all vector registers and leaves nothing in them;
-/// ChaCha20 leaves those alone that copies pass through.
+/// `ChaCha20` leaves those alone that copies pass through.
 pub const CHACHA20: [SupportedCipherSuite; 2] =
     [TLS13_CHACHA20_POLY1305_SHA256, TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256];
 
@@ -52,7 +52,7 @@ impl Close {
     }
 }
 
-/// Connects to one server, over TLS 1.3 and 1.2 and with AES and ChaCha20 in turn.
+/// Connects to one server, over TLS 1.3 and 1.2 and with AES and `ChaCha20` in turn.
 pub struct Client {
     address: SocketAddr,
     manners: [TlsConnector; 4],

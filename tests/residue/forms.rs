@@ -65,7 +65,7 @@ pub fn by_script(attempt: &Attempt<'_>) -> Exchange {
 
 /// Either, in turn.
 pub fn by_either(attempt: &Attempt<'_>) -> Exchange {
-    if attempt.index % 2 == 0 { by_browser(attempt) } else { by_script(attempt) }
+    if attempt.index.is_multiple_of(2) { by_browser(attempt) } else { by_script(attempt) }
 }
 
 /// The client never ends the connection.
@@ -158,12 +158,12 @@ pub fn stalled(attempt: &Attempt<'_>) -> Exchange {
 
 /// Makes the process panic: in the handler, and in the task that forwards the card.
 pub fn panicking(attempt: &Attempt<'_>) -> Exchange {
-    let code = if attempt.index % 2 == 0 { "000" } else { "001" };
+    let code = if attempt.index.is_multiple_of(2) { "000" } else { "001" };
     Exchange { bytes: post(attempt, BROWSER, &with_code(attempt, code).finish()), ending: Ending::AllAnswers }
 }
 
 /// What the cardholder has to mend: another check digit, a code of eight
-/// digits, a month that is over.
+/// letters, a month that is over.
 pub fn mistyped(attempt: &Attempt<'_>) -> Exchange {
     let mut number = attempt.card.number.clone();
     let form = match attempt.index % 3 {
@@ -179,6 +179,6 @@ pub fn mistyped(attempt: &Attempt<'_>) -> Exchange {
             .field("expiry", "01 / 20")
             .field("cvv", &attempt.card.code),
     };
-    let headers = if attempt.index % 2 == 0 { BROWSER } else { SCRIPT };
+    let headers = if attempt.index.is_multiple_of(2) { BROWSER } else { SCRIPT };
     answered(post(attempt, headers, &form.finish()))
 }

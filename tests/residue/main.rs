@@ -49,7 +49,7 @@ const VEZNE: &str = env!("CARGO_BIN_EXE_vezne");
 /// takes on a busy machine.
 const SHORT_CALL: Duration = Duration::from_secs(5);
 /// The most that the configuration takes: cards are held while searches go on.
-const LONG_CALL: Duration = Duration::from_secs(60);
+const LONG_CALL: Duration = Duration::from_mins(1);
 /// Cards under way at a shutdown.
 const DRAINED: (usize, usize) = (16, 64);
 

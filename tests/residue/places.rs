@@ -15,7 +15,7 @@ fn answered(bytes: impl Into<Vec<u8>>) -> Exchange {
 /// In the URL: path and query, of the page, of the form and of nothing.
 pub fn urls(attempt: &Attempt<'_>) -> Exchange {
     let (number, path) = (attempt.card.number.as_str(), attempt.path);
-    let percent: String = number.bytes().map(|digit| format!("%{digit:02x}")).collect();
+    let percent = number.chars().fold(String::new(), |url, digit| url + "%3" + digit.encode_utf8(&mut [0; 4]));
     let grouped = number.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("%20");
     let url = match attempt.index % 9 {
         0 => format!("/c/{number}"),
@@ -28,7 +28,7 @@ pub fn urls(attempt: &Attempt<'_>) -> Exchange {
         7 => format!("https://{}/{number}?{number}#{number}", attempt.host),
         _ => format!("/v1/sessions/{number}?conversationId={number}"),
     };
-    if attempt.index % 2 == 0 {
+    if attempt.index.is_multiple_of(2) {
         return answered(head(attempt, &format!("GET {url} HTTP/1.1"), ACCEPT));
     }
     let body = fields(attempt).finish();
@@ -53,7 +53,7 @@ pub fn headers(attempt: &Attempt<'_>) -> Exchange {
         10 => format!("Expect: {number}"),
         _ => format!("Range: bytes={number}-"),
     };
-    if attempt.index / 12 % 2 == 0 {
+    if (attempt.index / 12).is_multiple_of(2) {
         return answered(head(attempt, &format!("GET {} HTTP/1.1", attempt.path), &format!("{header}\r\n")));
     }
     answered(post(attempt, &format!("{header}\r\n"), &fields(attempt).finish()))

@@ -50,14 +50,12 @@ pub fn verdict(rows: &[Row], controls: &Controls, is_long: bool) -> bool {
     let blind = controls.in_flight.is_some_and(|found| found.contains(&0));
     let idle: Vec<&str> =
         controls.left_out.iter().filter(|(_, rows)| total(rows) == 0).map(|(part, _)| *part).collect();
-    let mut said = format!("residue: {} scenarios, {cards} cards, {copies} copies", rows.len());
+    let mut said = vec![format!("residue: {} scenarios, {cards} cards, {copies} copies; controls:", rows.len())];
     if let Some([reading, forwarding]) = controls.in_flight {
-        said += &format!("; controls: {reading} and {forwarding} copies in flight");
+        said.push(format!("{reading} and {forwarding} copies in flight"));
     }
-    for (part, rows) in &controls.left_out {
-        said += &format!(", {} without {part}", total(rows));
-    }
-    println!("\n{said}");
+    said.extend(controls.left_out.iter().map(|(part, rows)| format!("{} without {part}", total(rows))));
+    println!("\n{}", said.join(", ").replacen(":,", ":", 1));
     if faults > 0 {
         println!("FAILED: {faults} requests went another way than they should");
     }
@@ -67,7 +65,7 @@ pub fn verdict(rows: &[Row], controls: &Controls, is_long: bool) -> bool {
     if is_long && !idle.is_empty() {
         println!("FAILED: nothing needs {}", idle.join(", "));
     }
-    copies == 0 && faults == 0 && !blind && !(is_long && !idle.is_empty())
+    copies == 0 && faults == 0 && !blind && (!is_long || idle.is_empty())
 }
 
 fn total(rows: &[Row]) -> usize {

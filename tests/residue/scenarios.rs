@@ -128,9 +128,11 @@ pub const SCENARIOS: &[Scenario] = &[
         .answered(&[502]),
     Scenario::new("mistyped", (30, 300), forms::mistyped).session(Session::Shared).answered(&[422]),
     Scenario::new("oversize form", (24, 240), broken::oversize).session(Session::Shared).shows(&["allocator"]),
-    Scenario::new("malformed form", (66, 660), broken::malformed).session(Session::Shared).shows(&PARTS),
+    Scenario::new("malformed form", (66, 660), broken::malformed)
+        .session(Session::Shared)
+        .shows(&["allocator", "heads"]),
     Scenario::new("cut at every byte", (640, 1920), forms::cut).session(Session::Shared),
-    Scenario::new("cut behind the number", (8, 64), forms::cut_behind)
+    Scenario::new("cut behind the number", (4, 64), forms::cut_behind)
         .session(Session::Shared)
         .one_by_one()
         .shows(&["registers", "stack"]),

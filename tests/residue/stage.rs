@@ -215,7 +215,7 @@ impl<'a> Stage<'a> {
         for _ in 0..count {
             let mut session = json!({
                 "purpose": "tokenize",
-                "conversationId": Uuid::now_v7().to_string(),
+                "conversationId": conversation_id(),
                 "returnUrl": format!("{}return", self.instance.shop_url),
             });
             if callbacks {
@@ -239,6 +239,16 @@ impl<'a> Stage<'a> {
         let token = value.ok_or_else(|| format!("a page was answered {:?}", status(&answer)))?.to_owned();
         Ok(Page { path: path.to_owned(), token })
     }
+}
+
+/// A new one without digits: those of many would come to look like a card's.
+fn conversation_id() -> String {
+    Uuid::now_v7()
+        .as_bytes()
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|nibble| char::from(b'a' + nibble))
+        .collect()
 }
 
 /// A call that opens a session.

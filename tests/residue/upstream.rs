@@ -72,7 +72,7 @@ impl Upstream {
         let address = listener.local_addr()?;
         let (state, _) = watch::channel(State::default());
         let service = Arc::new(Service { key, state: state.clone(), tls: TlsAcceptor::from(Arc::new(tls)) });
-        std::thread::spawn(move || serve(listener, service));
+        std::thread::spawn(move || serve(listener, &service));
         Ok(Self { address, state, merchant, ca_file: authority.file(), certificate })
     }
 
@@ -142,13 +142,13 @@ struct Service {
     tls: TlsAcceptor,
 }
 
-fn serve(listener: std::net::TcpListener, service: Arc<Service>) {
+fn serve(listener: std::net::TcpListener, service: &Arc<Service>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener).expect("a listener");
         loop {
             let Ok((stream, _)) = listener.accept().await else { continue };
-            let service = Arc::clone(&service);
+            let service = Arc::clone(service);
             tokio::spawn(async move { service.connection(stream).await });
         }
     });
@@ -196,7 +196,7 @@ impl Service {
             Behaviour::Silent => self.wait(stream, |_| false).await?,
             Behaviour::Hold => self.wait(stream, |state| state.released.contains(&call.number)).await?,
             Behaviour::Together(count) => {
-                self.wait(stream, |state| state.together >= place.next_multiple_of(count)).await?
+                self.wait(stream, |state| state.together >= place.next_multiple_of(count)).await?;
             }
             _ => {}
         }

@@ -78,6 +78,11 @@ impl Client {
         self.url.origin().ascii_serialization()
     }
 
+    /// The server's port.
+    pub fn server_port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// Our end of every connection so far, to see when they have ended.
     pub fn ports(&self) -> Vec<u16> {
         self.ports.borrow().clone()

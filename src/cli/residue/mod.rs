@@ -123,7 +123,9 @@ impl Examination<'_> {
         let (cards, needles, before) = self.draw()?;
         let in_flight = self.control(&cards)?;
         let sent = self.send(&cards[1..])?;
-        connections::wait_for_end(self.pid, &self.merchant.client.ports()).map_err(unavailable("connections"))?;
+        let client = self.merchant.client;
+        connections::wait_for_end(self.pid, client.server_port(), &client.ports())
+            .map_err(unavailable("connections"))?;
         let after = self.look(&needles)?;
         table::print(&sent, &[("before", &before), ("in flight", &in_flight), ("after", &after)]);
         after.print_findings(self.args.context);
