@@ -307,13 +307,10 @@ fn the_inventory_is_what_documents_carry() {
                 "script" => Kind::Script,
                 _ => continue,
             };
-            match inventory.find(kind, element.text) {
-                Some(item) => drop(seen.insert(item.name.clone())),
-                None => {
-                    assert!(pages.palettes.is_theme(element.text), "not in the inventory: {}", element.text);
-                    seen.insert("theme".to_owned());
-                }
-            }
+            let found = inventory.find(kind, element.text).map(|item| item.name.clone());
+            let is_theme = pages.palettes.is_theme(element.text);
+            assert!(found.is_some() || is_theme, "not in the inventory: {}", element.text);
+            seen.insert(found.unwrap_or_else(|| "theme".to_owned()));
         }
     }
     let listed = inventory.items.iter().map(|item| item.name.clone());

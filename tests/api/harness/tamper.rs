@@ -105,6 +105,8 @@ async fn pass_on(request: HttpRequest, middle: Data<Middle>) -> HttpResponse {
         }
     }
     let mut response = HttpResponse::build(answer.status.try_into().unwrap());
-    headers.iter().for_each(|header| drop(response.append_header((header.0.as_str(), header.1.as_str()))));
+    for (name, value) in &headers {
+        response.append_header((name.as_str(), value.as_str()));
+    }
     response.body(body)
 }
