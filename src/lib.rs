@@ -47,6 +47,8 @@ pub mod page;
 #[forbid(unsafe_code)]
 pub mod provider;
 #[forbid(unsafe_code)]
+pub mod residue;
+#[forbid(unsafe_code)]
 pub mod routes;
 #[cfg(feature = "sandbox")]
 #[forbid(unsafe_code)]

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
 # One profile for all of it, so that the crate is built once.
 readonly PROFILE=ci
-readonly STEPS=(format supply lints unit production docs browser)
+readonly STEPS=(format supply lints unit hardened residue production docs browser)
 
 step_format() { cargo fmt --check; }
 
@@ -25,12 +25,20 @@ step_lints() { cargo clippy --locked --profile "$PROFILE" --all-targets --quiet 
 # The API suite mostly waits: more threads than cores.
 step_unit() { RUST_TEST_THREADS=8 cargo test --locked --profile "$PROFILE" --quiet --no-fail-fast; }
 
+# The API suite once more, against hardened processes that root has started.
+step_hardened() {
+    VEZNE_API_HARDENED=1 RUST_TEST_THREADS=8 cargo test --locked --profile "$PROFILE" --quiet --no-fail-fast --test api
+}
+
+# What is left of cards in the memory of a real process.
+step_residue() { tests/residue/run.sh; }
+
 # The build that goes into production: without the sandbox, and without a trace of it.
 step_production() {
     cargo build --locked --profile "$PROFILE" --no-default-features --quiet
     local binary=target/$PROFILE/vezne
-    if grep -aqE 'vezne sandbox|demo-shop|magic card' "$binary"; then
-        echo "the production build holds the sandbox" >&2
+    if grep -aqE 'vezne sandbox|demo-shop|magic card|danger-leave-out|danger-panic-on-card' "$binary"; then
+        echo "the production build holds the sandbox or its switches" >&2
         return 1
     fi
     echo "production: 1 passed, 0 failed"

@@ -22,7 +22,7 @@ const CARD_LIKE: usize = 9;
 ///
 /// # Errors
 /// A problem that says what is wrong with the body.
-pub(super) async fn json<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) -> Result<T, Problem> {
+pub async fn json<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) -> Result<T, Problem> {
     check_type(request)?;
     let bytes = timeout(MAX_TIME, collect(payload))
         .await

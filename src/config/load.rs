@@ -3,7 +3,7 @@
 use super::mistake::{Mistake, Mistakes, Origin};
 use super::reader::Reader;
 use super::source::{Environment, Source, is_ours};
-use super::{CallbackConfig, Config, EgressConfig, KeysConfig, LimitsConfig, LogConfig};
+use super::{CallbackConfig, Config, EgressConfig, HardeningMode, KeysConfig, LimitsConfig, LogConfig};
 use super::{PageConfig, ProviderConfig, ServerConfig, StoreConfig};
 use crate::hardening::environment;
 use crate::languages;
@@ -56,6 +56,7 @@ impl Config {
         let locales: Vec<_> = languages::tags().map(|tag| (tag, tag)).collect();
         let locale = reader.choice("locale", languages::DEFAULT, &locales).to_owned();
         let page = PageConfig::read(reader);
+        let hardening = HardeningMode::read(reader);
         let server = ServerConfig::read(reader, live);
         let store = StoreConfig::read(reader);
         let keys = KeysConfig::read(reader);
@@ -64,7 +65,20 @@ impl Config {
         let egress = EgressConfig::read(reader);
         let limits = LimitsConfig::read(reader);
         let log = LogConfig::read(reader);
-        Some(Self { live, locale, page, server: server?, store, keys: keys?, provider, callback, egress, limits, log })
+        Some(Self {
+            live,
+            locale,
+            hardening,
+            page,
+            server: server?,
+            store,
+            keys: keys?,
+            provider,
+            callback,
+            egress,
+            limits,
+            log,
+        })
     }
 
     /// What is allowed but deserves a second look; for `check-config` and the log at start.

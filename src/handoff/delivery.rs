@@ -1,7 +1,7 @@
 //! One callback: its body, its signatures, and what its answer means.
 
 use super::result::rfc3339;
-use super::{HandoffError, Results};
+use super::{HandoffError, Results, SignedResult};
 use crate::config::CallbackConfig;
 use crate::egress::{Answer, CallError, ConnectError};
 use crate::hardening::SecretText;
@@ -17,8 +17,10 @@ use std::time::Duration;
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// A callback as it goes over the wire (Standard Webhooks 1.0).
-pub(super) struct Message {
+pub struct Message {
+    /// Content type, user agent and the three `webhook-` headers.
     pub headers: HeaderMap,
+    /// JSON: the event's type, its time, and the result as `data`.
     pub body: String,
 }
 
@@ -27,6 +29,14 @@ impl Message {
     /// are this attempt's.
     pub(super) async fn new(results: &Results, delivery: &Delivery, now: Timestamp) -> Result<Self, HandoffError> {
         let result = results.of(&delivery.session).await?;
+        let keys = results.secrets(&delivery.session.merchant, SecretKind::Webhook).await?;
+        Self::sign(delivery, &result, &keys, now).ok_or(HandoffError::NoSecret(SecretKind::Webhook.name()))
+    }
+
+    /// Signs a result's message with each of the merchant's live keys; `None`
+    /// without a usable one.
+    #[must_use]
+    pub fn sign(delivery: &Delivery, result: &SignedResult, keys: &[SecretText], now: Timestamp) -> Option<Self> {
         let mut data = result.to_json();
         data.insert("metadata".to_owned(), json!(delivery.session.metadata));
         if let Some(failure) = &delivery.session.failure {
@@ -34,13 +44,12 @@ impl Message {
         }
         let created_at = rfc3339(delivery.created_at);
         let body = json!({ "type": delivery.kind, "timestamp": created_at, "data": Value::Object(data) }).to_string();
-        let keys = results.secrets(&delivery.session.merchant, SecretKind::Webhook).await?;
         let id = delivery.event.as_str();
         let seconds = now.as_second().to_string();
         let signed = format!("{id}.{seconds}.{body}");
         let signatures: Vec<String> = keys.iter().filter_map(|key| signature(key, &signed)).collect();
         if signatures.is_empty() {
-            return Err(HandoffError::NoSecret(SecretKind::Webhook.name()));
+            return None;
         }
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -52,7 +61,7 @@ impl Message {
                 headers.insert(HeaderName::from_static(name), value);
             }
         }
-        Ok(Self { headers, body })
+        Some(Self { headers, body })
     }
 }
 
@@ -78,6 +87,7 @@ pub(super) fn outcome(
         Err(CallError::Timeout | CallError::Connect(ConnectError::Timeout)) => ("timeout", None),
         Err(CallError::Dropped(_)) => ("dropped", None),
         Err(CallError::Connect(ConnectError::Refused(_))) => ("address_refused", None),
+        Err(CallError::Connect(ConnectError::Port(_))) => ("port_refused", None),
         Err(CallError::Connect(ConnectError::Resolve(_))) => ("name_not_found", None),
         Err(CallError::Connect(ConnectError::Tls(_))) => ("tls", None),
         Err(CallError::Connect(_)) => ("connect", None),

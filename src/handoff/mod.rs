@@ -6,6 +6,7 @@ mod redirect;
 pub mod result;
 
 pub use callback::CallbackWorker;
+pub use delivery::Message;
 pub use redirect::destination;
 pub use result::SignedResult;
 

@@ -18,40 +18,50 @@ use zeroize::Zeroizing;
 const MAX_DRAIN_BYTES: usize = 2 * 1024 * 1024;
 const MAX_DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// How much of the body's end is remembered: the closing delimiter (at most 70
-/// characters, RFC 2046 section 5.1.1, four dashes and line breaks).
-const TAIL_BYTES: usize = 80;
+/// How much of what was read is remembered: a closing delimiter can come in two
+/// pieces (at most 70 characters, RFC 2046 section 5.1.1, and four dashes).
+const TAIL_BYTES: usize = 74;
 
 /// A body that stops with [`PayloadError::Overflow`] after `limit` bytes. Clones
 /// read the same stream.
 #[derive(Clone)]
-pub(super) struct BoundedBody(Rc<RefCell<Inner>>);
+pub struct BoundedBody(Rc<RefCell<Inner>>);
 
 struct Inner {
     payload: Payload,
     limit: usize,
     read: usize,
     tail: Zeroizing<Vec<u8>>,
+    closing: Vec<u8>,
+    behind: Option<usize>,
 }
 
 impl BoundedBody {
+    /// Reads no more than `limit` bytes of a payload, and the chunk that crosses it.
+    #[must_use]
     pub fn new(payload: Payload, limit: usize) -> Self {
         let tail = Zeroizing::new(Vec::with_capacity(TAIL_BYTES));
-        Self(Rc::new(RefCell::new(Inner { payload, limit, read: 0, tail })))
+        Self(Rc::new(RefCell::new(Inner { payload, limit, read: 0, tail, closing: Vec::new(), behind: None })))
     }
 
     /// Bytes read so far.
+    #[must_use]
     pub fn bytes_read(&self) -> usize {
         self.0.borrow().read
     }
 
-    /// Whether what was read ends in the closing delimiter of a multipart body.
-    pub fn ends_with_delimiter(&self, boundary: &str) -> bool {
+    /// Looks out for the closing delimiter of a multipart body. To be told
+    /// before anything is read.
+    pub fn expect_closing(&self, boundary: &str) {
+        self.0.borrow_mut().closing = format!("--{boundary}--").into_bytes();
+    }
+
+    /// How many bytes came behind the first closing delimiter, a line break
+    /// aside; `None` when none has come.
+    #[must_use]
+    pub fn bytes_behind_closing(&self) -> Option<usize> {
         let inner = self.0.borrow();
-        let tail = inner.tail.strip_suffix(b"\r\n").unwrap_or(&inner.tail);
-        tail.strip_suffix(b"--")
-            .and_then(|tail| tail.strip_suffix(boundary.as_bytes()))
-            .is_some_and(|tail| tail.ends_with(b"--"))
+        inner.behind.map(|behind| if behind == 2 && inner.tail.ends_with(b"\r\n") { 0 } else { behind })
     }
 
     /// Throws the rest away, within bounds.
@@ -90,6 +100,7 @@ impl Inner {
         if self.read > self.limit {
             return Err(PayloadError::Overflow);
         }
+        self.look_for_closing(&bytes);
         let new = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
         let kept = self.tail.len().min(TAIL_BYTES - new.len());
         let from = self.tail.len() - kept;
@@ -97,5 +108,18 @@ impl Inner {
         self.tail.truncate(kept);
         self.tail.extend_from_slice(new);
         Ok(bytes)
+    }
+
+    fn look_for_closing(&mut self, bytes: &[u8]) {
+        if let Some(behind) = &mut self.behind {
+            *behind += bytes.len();
+        } else if !self.closing.is_empty() {
+            let begun = &self.tail[self.tail.len().saturating_sub(self.closing.len() - 1)..];
+            let mut seam = Zeroizing::new(Vec::with_capacity(begun.len() + bytes.len()));
+            seam.extend_from_slice(begun);
+            seam.extend_from_slice(bytes);
+            let place = seam.windows(self.closing.len()).position(|window| window == self.closing);
+            self.behind = place.map(|place| seam.len() - place - self.closing.len());
+        }
     }
 }

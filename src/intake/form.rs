@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 /// The whole body; a browser's form has about 700 bytes.
-pub(super) const MAX_BODY: usize = 8 * 1024;
+pub const MAX_BODY: usize = 8 * 1024;
 /// RFC 2046 section 5.1.1.
 const MAX_BOUNDARY: usize = 70;
 const FIRST_BYTE: Duration = Duration::from_secs(5);
@@ -108,9 +108,13 @@ impl Form {
     }
 
     /// Reads the form from a request's body, all of it.
-    pub(super) async fn read(request: &HttpRequest, body: &BoundedBody) -> Result<Self, FormFault> {
+    ///
+    /// # Errors
+    /// [`FormFault`], by the first thing that is wrong.
+    pub async fn read(request: &HttpRequest, body: &BoundedBody) -> Result<Self, FormFault> {
         let boundary = boundary(request.headers())?;
         check_declared_length(request.headers())?;
+        body.expect_closing(&boundary);
         let start = Instant::now();
         let mut parts = Multipart::new(request.headers(), body.clone());
         let first = timeout_at(start + FIRST_BYTE, parts.next());
@@ -124,12 +128,16 @@ impl Form {
             within(start, form.take(part.map_err(|error| fault(&error))?)).await??;
             next = within(start, parts.next()).await?;
         }
-        // The reader stops at the last delimiter it needs; what follows must be nothing.
-        let rest = within(start, body.clone().collect::<Vec<_>>()).await?;
-        if rest.iter().any(|chunk| !matches!(chunk, Ok(bytes) if bytes.is_empty())) {
-            return Err(FormFault::Malformed);
+        // The reader stops at the last delimiter it needs, and keeps to itself what
+        // came with it; what follows must be nothing.
+        while let Some(chunk) = within(start, body.clone().next()).await? {
+            chunk.map_err(|error| fault(&error.into()))?;
         }
-        if body.ends_with_delimiter(&boundary) { Ok(form) } else { Err(FormFault::Truncated) }
+        match body.bytes_behind_closing() {
+            Some(0) => Ok(form),
+            Some(_) => Err(FormFault::Malformed),
+            None => Err(FormFault::Truncated),
+        }
     }
 
     async fn take(&mut self, mut part: Field) -> Result<(), FormFault> {

@@ -75,6 +75,8 @@ async fn take_card(visit: &Visit, providers: Providers, session: Session, form: 
         Ok(card) => card,
         Err(problems) => return Reply::Invalid(session, problems),
     };
+    #[cfg(feature = "sandbox")]
+    super::panics::in_handler(&card);
     let window = Arc::clone(visit.window());
     match forward(window, providers, session, card, visit.request_id().clone()).await {
         Ok(Forwarded::Ended(session)) => Reply::ended(*session),
@@ -97,7 +99,10 @@ async fn call_off(visit: &Visit, session: &Session) -> Reply {
 }
 
 /// The card, or every field that the cardholder must mend.
-fn read_card(form: &Form, now: Month) -> Result<Card, Vec<FieldProblem>> {
+///
+/// # Errors
+/// One problem for each field.
+pub fn read_card(form: &Form, now: Month) -> Result<Card, Vec<FieldProblem>> {
     let pan = Pan::parse(form.value("cardNumber"));
     let expiry = read_expiry(form, now);
     let cvv = Cvv::parse(form.value("cvv"));

@@ -6,8 +6,13 @@ mod form_token;
 mod forward;
 mod handler;
 mod origin;
+#[cfg(feature = "sandbox")]
+mod panics;
 mod reply;
 
-pub use form::{Form, FormFault};
+pub use body::BoundedBody;
+pub use form::{Form, FormFault, MAX_BODY};
 pub use form_token::FormTokens;
-pub use handler::{cancel, submit};
+pub use handler::{cancel, read_card, submit};
+#[cfg(feature = "sandbox")]
+pub use panics::panic_on_card;

@@ -8,6 +8,7 @@ use std::ops::Range;
 /// Whether the bytes hold a run of at least `least` digits that `known` does
 /// not hold too. `known` is what was sent openly and may come back: a
 /// conversation id can be a long number.
+#[must_use]
 pub fn holds_foreign_run(bytes: &[u8], known: &[u8], least: usize) -> bool {
     let expected: Vec<_> = runs(known, least).collect();
     runs(bytes, least).any(|found| !expected.iter().any(|run| known[run.clone()] == bytes[found.clone()]))
@@ -15,6 +16,7 @@ pub fn holds_foreign_run(bytes: &[u8], known: &[u8], least: usize) -> bool {
 
 /// The text with an asterisk for each digit of every run of at least `least`.
 /// Digits of other scripts count: a card number may be quoted in them.
+#[must_use]
 pub fn mask_runs(text: &str, least: usize) -> String {
     // One byte a character keeps positions equal; only the digits' kind matters here.
     let kinds: Vec<u8> = text.chars().map(kind).collect();
@@ -26,8 +28,9 @@ pub fn mask_runs(text: &str, least: usize) -> String {
 fn kind(character: char) -> u8 {
     match character {
         digit if digit.is_numeric() => b'0',
-        ' ' | '\u{a0}' => b' ',
-        '-' | '\u{2010}'..='\u{2015}' => b'-',
+        space if space.is_whitespace() => b' ',
+        // Hyphens, dashes and minus signs, full width too.
+        '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => b'-',
         _ => b'x',
     }
 }
@@ -95,6 +98,8 @@ mod tests {
             ("123456789", "*********"),
             ("çok 43550930007, 7068", "çok ***********, 7068"),
             ("٤٣٥٥٠٩٣٠٠٠٧٧", "************"),
+            ("4355\u{2009}0930\u{202f}0077\u{3000}7068", "****\u{2009}****\u{202f}****\u{3000}****"),
+            ("4355\u{2212}0930\u{2011}0077\u{ff0d}7068", "****\u{2212}****\u{2011}****\u{ff0d}****"),
             ("", ""),
         ];
         for (text, masked) in cases {

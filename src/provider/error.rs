@@ -112,7 +112,8 @@ impl ProviderMessage {
         let visible: String = text.chars().filter(|&character| !is_invisible(character)).collect();
         let masked = mask_runs(visible.trim(), CARD_LIKE);
         let short: String = masked.chars().take(MAX_MESSAGE).collect();
-        (!short.is_empty()).then_some(Self(short))
+        let short = short.trim_end();
+        (!short.is_empty()).then(|| Self(short.to_owned()))
     }
 
     /// The text.
@@ -143,6 +144,7 @@ mod tests {
         assert_eq!(clean("Kart reddedildi.").as_deref(), Some("Kart reddedildi."));
         assert_eq!(clean(" a\r\nb\u{0}c\u{202e}d ").as_deref(), Some("abcd"));
         assert_eq!(clean("\u{200b}\n").as_deref(), None);
+        assert_eq!(clean(&format!("{} end", "x".repeat(199))), Some("x".repeat(199)), "cut at a space");
         assert_eq!(clean("ş".repeat(300).as_str()).map(|text| text.chars().count()), Some(200));
     }
 

@@ -14,7 +14,7 @@ mod token;
 
 pub use client::{Upstream, UpstreamAnswer};
 pub use credentials::{Credentials, CredentialsError, SecretKey};
-pub(crate) use digits::mask_runs;
+pub use digits::{holds_foreign_run, mask_runs};
 pub use error::{ProviderError, ProviderMessage, ResponseFault, Unavailable};
 pub use stored::{StoredCredentialsError, read_credentials, write_credentials};
 pub use token::CardToken;

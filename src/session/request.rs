@@ -91,7 +91,8 @@ pub struct NewSession {
 }
 
 impl SessionRequest {
-    /// Checks every field against the merchant's settings.
+    /// Checks every field against the merchant's settings, the page's languages
+    /// and the ports that callbacks may go to.
     ///
     /// # Errors
     /// All mistakes at once.
@@ -100,12 +101,14 @@ impl SessionRequest {
         merchant: &Merchant,
         mode: Mode,
         knows_locale: impl Fn(&str) -> bool,
+        may_call: impl Fn(u16) -> bool,
     ) -> Result<(NewSession, SessionSecret), Vec<InvalidField>> {
         let mut mistakes = Mistakes(Vec::new());
         let url = |text: &str| merchant.allow_list.check(text, mode);
         let return_url = mistakes.url("returnUrl", Some(&self.return_url), url);
         let cancel_url = mistakes.url("cancelUrl", self.cancel_url.as_deref(), url);
-        let callback_url = mistakes.url("callbackUrl", self.callback_url.as_deref(), url);
+        let endpoint = |text: &str| merchant.allow_list.check_callback(text, mode, &may_call);
+        let callback_url = mistakes.url("callbackUrl", self.callback_url.as_deref(), endpoint);
         for (field, url) in [("returnUrl", &return_url), ("cancelUrl", &cancel_url)] {
             mistakes.require(
                 field,
@@ -245,13 +248,13 @@ mod tests {
         let merchant = Merchant {
             id: MerchantId::generate(),
             name: "Shop".to_owned(),
-            allow_list: AllowList::parse(&["https://shop.example/"]).unwrap(),
+            allow_list: AllowList::parse(&["https://shop.example/", "https://shop.example:8443/"]).unwrap(),
             token_in_redirect: false,
             disabled_at: None,
             created_at: jiff::Timestamp::UNIX_EPOCH,
         };
         request
-            .check(&merchant, Mode::Live, |locale| locale == "tr")
+            .check(&merchant, Mode::Live, |locale| locale == "tr", |port| port == 443)
             .map(|(session, _)| session)
             .map_err(|mistakes| mistakes.into_iter().map(|mistake| mistake.field).collect())
     }
@@ -275,6 +278,13 @@ mod tests {
         });
         let expected = ["returnUrl", "callbackUrl", "conversationId", "locale", "expiresIn", "metadata"];
         assert_eq!(mistakes.err().unwrap(), expected);
+    }
+
+    #[test]
+    fn only_the_callback_is_bound_to_the_ports_that_may_be_called() {
+        let at = |field: &'static str| check(move |body| body[field] = "https://shop.example:8443/".into()).map(|_| ());
+        assert_eq!((at("returnUrl"), at("cancelUrl")), (Ok(()), Ok(())));
+        assert_eq!(at("callbackUrl"), Err(vec!["callbackUrl"]));
     }
 
     #[test]

@@ -14,15 +14,18 @@ pub fn scrubbed() -> u64 {
 /// Replaces every digit of what may be a card number ([`spot`]) by `*`, and
 /// counts it. Everything else stays, the length too.
 pub fn scrub(text: &str) -> Cow<'_, str> {
-    let numbers = spot(text);
-    if numbers.is_empty() {
-        return Cow::Borrowed(text);
+    let mut scrubbed = Cow::Borrowed(text);
+    // More than once: a masked number is an edge for its neighbours, which can be numbers of their own.
+    loop {
+        let numbers = spot(&scrubbed);
+        if numbers.is_empty() {
+            return scrubbed;
+        }
+        SCRUBBED.fetch_add(numbers.len() as u64, Ordering::Relaxed);
+        let masked = numbers.concat();
+        let mask = |(at, letter)| if masked.binary_search(&at).is_ok() { '*' } else { letter };
+        scrubbed = Cow::Owned(scrubbed.char_indices().map(mask).collect());
     }
-    SCRUBBED.fetch_add(numbers.len() as u64, Ordering::Relaxed);
-    let masked = numbers.concat();
-    Cow::Owned(
-        text.char_indices().map(|(at, letter)| if masked.binary_search(&at).is_ok() { '*' } else { letter }).collect(),
-    )
 }
 
 #[cfg(test)]
@@ -48,6 +51,9 @@ mod tests {
             ("4355093000777068123", "****************123"),
             ("1114355093000777068", "111****************"),
             ("00000435509300077706800000", "00000****************00000"),
+            // a masked number is an edge for its neighbours
+            ("43550930007770681000000000009", "*****************************"),
+            ("10000000000094355093000777068", "*****************************"),
             // the dashes of a UUID are no alibi
             ("43550930-0077-7068", "********-****-****"),
         ];

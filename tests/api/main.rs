@@ -12,6 +12,7 @@ mod adversity;
 mod bad_input;
 mod callbacks;
 mod connections;
+mod hardened;
 mod headers;
 mod journey;
 mod keys;

@@ -4,7 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod environment;
+mod hardening;
 mod keys;
+#[cfg(feature = "sandbox")]
+mod residue;
 
 use serde_json::Value;
 use std::fs;

@@ -1,18 +1,19 @@
 //! The service under test, with a merchant, a provider and a store of its own.
 
 use super::client::{Answer, Client, Request};
-use super::form::{Card, Form};
+use super::form::Card;
 use super::log::assert_nothing_was_masked;
 use super::merchant::MerchantEndpoint;
+use super::multipart::Form;
 use super::result::Query;
 use super::sandbox::Provider;
 use super::scene::TempDir;
-use super::service::{Launch, Service};
+use super::service::{Launch, Process, Service};
 use super::setup::Setup;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -82,15 +83,22 @@ impl TestApp {
 
     /// Stops the service and starts it again on the same data and address.
     pub fn restart(&mut self) {
-        self.restart_with(|_| ());
+        if let Some(service) = self.service.take() {
+            service.stop();
+        }
+        let listener = TcpListener::bind(self.address).unwrap();
+        self.service = Some(self.launch.start(&self.config, listener));
     }
 
     /// The same with other settings.
     pub fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
-        self.service.take().unwrap().stop();
         change(&mut self.config);
-        let listener = TcpListener::bind(self.address).unwrap();
-        self.service = Some(self.launch.start(&self.config, listener));
+        self.restart();
+    }
+
+    /// The service's process, where it is one of its own.
+    pub fn process(&self) -> &Process {
+        self.service.as_ref().unwrap().process()
     }
 
     /// Ends the service, which drains first; returns what its process has printed.
@@ -215,6 +223,11 @@ impl TestApp {
 
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Where the service keeps its files.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// A file beside the database.

@@ -13,6 +13,7 @@ use crate::harness::{Setup, TestApp, keep_log, logged};
 use drive::Drive;
 use outcomes::{a_provider_of_another_name, a_provider_that_echoes, every_callback, every_card, until_all_are_settled};
 use std::collections::BTreeSet;
+use tokio::net::TcpListener;
 
 /// The service in four roles: the usual one; one whose limit is soon reached;
 /// one whose provider repeats what it hears; one whose provider proves nothing.
@@ -21,6 +22,8 @@ struct Scene {
     narrow: Drive,
     hostile: Drive,
     away: Drive,
+    /// Takes connections and ends them.
+    hangs_up: TcpListener,
 }
 
 impl Scene {
@@ -31,12 +34,14 @@ impl Scene {
             .set("provider.card_token.test.timeout_ms", "1500")
             .set("egress.allow", "127.0.0.0/8")
             .set("egress.nameservers", "127.0.0.1:1");
-        let usual = start(quick).await;
+        // The ports of the callbacks that fail, but for the one that is closed.
+        let hangs_up = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let usual = start(quick.calling(1).calling(443).calling(hangs_up.local_addr().unwrap().port())).await;
         let provider = || TestApp::with("provider.card_token.test.url", &usual.app.merchant.url());
         let certificate = usual.app.merchant.certificate.to_str().unwrap();
         let hostile = start(provider().set("provider.card_token.test.ca_file", certificate)).await;
         let away = start(provider()).await;
-        Self { narrow: start(calls::narrow()).await, usual, hostile, away }
+        Self { narrow: start(calls::narrow()).await, usual, hostile, away, hangs_up }
     }
 
     async fn drive(&self) {
@@ -46,7 +51,7 @@ impl Scene {
         a_provider_that_echoes(&self.usual, &self.hostile).await;
         a_provider_of_another_name(&self.away).await;
         calls::every_problem(&self.usual, &self.narrow).await;
-        every_callback(&self.usual).await;
+        every_callback(&self.usual, &self.hangs_up).await;
     }
 
     fn drives(&mut self) -> [&mut Drive; 4] {
@@ -124,7 +129,7 @@ fn libraries_speak_of_trouble_only(log: &str) {
 #[tokio::test]
 async fn nothing_secret_is_said_to_the_log_that_it_would_have_to_mask() {
     keep_log();
-    let scene = Scene::start(|setup| setup).await;
+    let scene = Scene::start(Setup::in_this_process).await;
     Box::pin(scene.drive()).await;
     let text = logged();
     // Libraries log what they carry, a wrong header for instance, but below the level from which

@@ -54,18 +54,27 @@ pub async fn a_provider_of_another_name(away: &Drive) {
     away.hear("TLS", Reader::Anybody, &answer);
 }
 
+/// An address at a port that is not one of `egress.ports`.
+const CLOSED: &str = "https://localhost:2/";
+
 /// Every way in which a callback fails; where the endpoint hears it, it repeats the token.
-pub async fn every_callback(drive: &Drive) {
-    let app = &drive.app;
-    let dropped = TcpListener::bind("127.0.0.1:0").await.unwrap();
+pub async fn every_callback(drive: &Drive, dropped: &TcpListener) {
     let hangs_up = format!("http://{}/", dropped.local_addr().unwrap());
-    let hanging_up = tokio::spawn(async move { while dropped.accept().await.is_ok() {} });
+    let hanging_up = async { while dropped.accept().await.is_ok() {} };
+    tokio::select! {
+        () = every_failure(drive, &hangs_up) => {}
+        () = hanging_up => panic!("nobody hangs up any more"),
+    }
+}
+
+async fn every_failure(drive: &Drive, hangs_up: &str) {
+    let app = &drive.app;
     let foreign = app.sandbox.url();
-    let elsewhere = ["https://localhost:1/", "https://10.0.0.7/", "https://no-such-name.invalid/", &hangs_up, &foreign];
+    let elsewhere = ["https://localhost:1/", "https://10.0.0.7/", "https://no-such-name.invalid/", hangs_up, &foreign];
     let mut merchant = app.admin.find(&app.shop.id).await.unwrap();
     let usual = merchant.allow_list.clone();
     let own = app.merchant.url();
-    let allowed = [&["https://shop.example/", &own], &elsewhere[..]].concat();
+    let allowed = [&["https://shop.example/", &own, CLOSED], &elsewhere[..]].concat();
     merchant.allow_list = AllowList::parse(&allowed).unwrap();
     app.admin.save(&merchant).await.unwrap();
     for url in elsewhere {
@@ -76,7 +85,11 @@ pub async fn every_callback(drive: &Drive) {
         complete(drive, &own).await;
         until_all_are_settled(drive).await;
     }
-    hanging_up.abort();
+    // The port was open when the session was made.
+    let session = drive.session(json!({ "callbackUrl": own })).await;
+    drive.damage(&format!("UPDATE sessions SET callback_url = '{CLOSED}' WHERE id = ?1"), &session.id);
+    app.cancel(&session).await.expect(200);
+    until_all_are_settled(drive).await;
     // Taken off the list between the outcome and the second attempt.
     app.merchant.answers([Reply::Echo(500)]);
     complete(drive, &own).await;
