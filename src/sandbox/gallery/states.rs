@@ -79,12 +79,12 @@ impl State {
         let over = format!("/gallery/expired?locale={}", locale.code());
         let form = form_view(locale, own, &over);
         match &self.shows {
-            Shows::Form(problem) => framed(pages.form(&FormView { problem: *problem, ..form })),
-            Shows::ClosingForm(seconds) => framed(pages.form(&FormView { expires_in_seconds: *seconds, ..form })),
-            Shows::TestForm => framed(pages.form(&FormView { sandbox: true, ..form })),
-            Shows::ForeignForm => framed(pages.form(&FormView { merchant_name: foreign, ..form })),
-            Shows::Notice(notice) => still(framed(pages.notice(&notice_view(locale, own, *notice)))),
-            Shows::Done(outcome) => still(framed(pages.done(&done_view(locale, own, *outcome)))),
+            Shows::Form(problem) => framed(&pages.form(&FormView { problem: *problem, ..form })),
+            Shows::ClosingForm(seconds) => framed(&pages.form(&FormView { expires_in_seconds: *seconds, ..form })),
+            Shows::TestForm => framed(&pages.form(&FormView { sandbox: true, ..form })),
+            Shows::ForeignForm => framed(&pages.form(&FormView { merchant_name: foreign, ..form })),
+            Shows::Notice(notice) => still(framed(&pages.notice(&notice_view(locale, own, *notice)))),
+            Shows::Done(outcome) => still(framed(&pages.done(&done_view(locale, own, *outcome)))),
         }
     }
 }
@@ -134,7 +134,7 @@ fn done_view(locale: Locale, merchant_name: &str, outcome: Outcome) -> DoneView<
 }
 
 /// May stand in the gallery's frames, takes no focus there, and sends nothing.
-fn framed(document: Document) -> Document {
+fn framed(document: &Document) -> Document {
     let csp = document
         .csp
         .replace("frame-ancestors 'none'", "frame-ancestors 'self'")
