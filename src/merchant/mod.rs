@@ -3,7 +3,7 @@
 mod allow_list;
 mod api_key;
 
-pub use allow_list::{AllowList, AllowListError, AllowedUrl, UrlRefusal};
+pub use allow_list::{AllowList, AllowListError, AllowedOrigin, AllowedUrl, UrlRefusal};
 pub use api_key::{ApiKey, Mode};
 
 use crate::id::MerchantId;
