@@ -5,10 +5,11 @@ use actix_web::http::header::{
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 
-/// What every answer carries. Documents of the page bring a
-/// `Content-Security-Policy` of their own; everything else gets the strictest.
+/// What answers carry that bring no other value of their own, as the SDK's
+/// files do. Documents of the page bring a `Content-Security-Policy`; everything
+/// else gets the strictest.
 /// `same-origin` and not `no-referrer`: with that, browsers post `Origin: null`.
-const ALWAYS: [(HeaderName, &str); 7] = [
+const USUAL: [(HeaderName, &str); 7] = [
     (CACHE_CONTROL, "no-store"),
     (REFERRER_POLICY, "same-origin"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -30,11 +31,10 @@ const HSTS: &str = "max-age=63072000; includeSubDomains";
 
 /// Adds the headers that an answer does not have yet.
 pub fn secure(headers: &mut HeaderMap, with_hsts: bool) {
-    for (name, value) in ALWAYS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(NOTHING));
+    for (name, value) in USUAL.into_iter().chain([(CONTENT_SECURITY_POLICY, NOTHING)]) {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
     }
     if with_hsts {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));

@@ -6,25 +6,32 @@ use std::fmt;
 /// A policy that grows by what a document does.
 pub(super) struct Policy<'a> {
     style: &'a Asset,
-    script: Option<&'a Asset>,
+    scripts: Vec<&'a Asset>,
     posts_here: bool,
+    posts_to: Option<String>,
     frame_ancestor: Option<&'a str>,
 }
 
 impl<'a> Policy<'a> {
     /// Shows styled text, does nothing, and may not be framed.
     pub fn new(style: &'a Asset) -> Self {
-        Self { style, script: None, posts_here: false, frame_ancestor: None }
+        Self { style, scripts: Vec::new(), posts_here: false, posts_to: None, frame_ancestor: None }
     }
 
-    /// Runs this one script.
-    pub fn script(self, script: &'a Asset) -> Self {
-        Self { script: Some(script), ..self }
+    /// Runs this script.
+    pub fn script(mut self, script: &'a Asset) -> Self {
+        self.scripts.push(script);
+        self
     }
 
     /// Posts a form, or calls by script, to its own origin.
     pub fn posts_here(self) -> Self {
         Self { posts_here: true, ..self }
+    }
+
+    /// Posts a form to this other origin. What is no plain origin is no permission.
+    pub fn posts_to(self, origin: String) -> Self {
+        Self { posts_to: Some(origin).filter(|origin| is_origin(origin)), ..self }
     }
 
     /// May be framed by this origin. What is no plain origin is no permission.
@@ -43,11 +50,17 @@ fn is_origin(text: &str) -> bool {
 impl fmt::Display for Policy<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("default-src 'none'; img-src data:; base-uri 'none'; ")?;
-        let posting = if self.posts_here { "connect-src 'self'; form-action 'self'; " } else { "form-action 'none'; " };
-        out.write_str(posting)?;
-        if let Some(script) = self.script {
-            write!(out, "script-src '{}'; ", script.hash)?;
+        match &self.posts_to {
+            _ if self.posts_here => out.write_str("connect-src 'self'; form-action 'self'; ")?,
+            Some(origin) => write!(out, "form-action {origin}; ")?,
+            None => out.write_str("form-action 'none'; ")?,
         }
+        let mut separator = "script-src";
+        for script in &self.scripts {
+            write!(out, "{separator} '{}'", script.hash)?;
+            separator = "";
+        }
+        out.write_str(if self.scripts.is_empty() { "" } else { "; " })?;
         write!(out, "style-src '{}'; frame-ancestors {}; ", self.style.hash, self.frame_ancestor.unwrap_or("'none'"))?;
         out.write_str("require-trusted-types-for 'script'; trusted-types 'none'")
     }
@@ -76,6 +89,17 @@ mod tests {
         let policy = Policy::new(&style).to_string();
         assert!(!policy.contains("script-src") && !policy.contains("connect-src"));
         assert!(policy.contains("form-action 'none'") && policy.contains("frame-ancestors 'none'"));
+    }
+
+    #[test]
+    fn a_form_for_the_shop_goes_to_its_origin_alone() {
+        let (style, one, two) = (Asset::new("a{}".into()), Asset::new("b()".into()), Asset::new("c()".into()));
+        let policy = Policy::new(&style).script(&one).script(&two).posts_to("https://shop.example".into()).to_string();
+        assert!(policy.contains("form-action https://shop.example; "), "{policy}");
+        assert!(policy.contains(&format!("; script-src '{}' '{}'; style-src", one.hash, two.hash)), "{policy}");
+        assert!(!policy.contains("'self'"), "{policy}");
+        let smuggled = Policy::new(&style).posts_to("https://a; script-src *".into()).to_string();
+        assert!(smuggled.contains("form-action 'none'; ") && !smuggled.contains('*'), "{smuggled}");
     }
 
     #[test]

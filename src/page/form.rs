@@ -2,6 +2,7 @@
 
 use super::Locale;
 use super::assets::Asset;
+use super::frame::{Frame, FramePart};
 use super::problem::{Alert, Field, FieldProblem, Problem};
 use super::texts::{Texts, fill};
 use askama::Template;
@@ -27,8 +28,8 @@ pub struct FormView<'a> {
     pub this_month: (u16, u8),
     /// Why the form is shown once more.
     pub problem: Option<Problem<'a>>,
-    /// The one origin that may frame the page.
-    pub embed_origin: Option<&'a str>,
+    /// The page's frame, where it may have one.
+    pub frame: Option<&'a Frame>,
     /// Whether this is test mode, and to be marked so.
     pub sandbox: bool,
 }
@@ -43,6 +44,7 @@ pub(super) struct FormTemplate<'a> {
     texts: &'static Texts,
     style: &'a Asset,
     script: Option<&'a Asset>,
+    frame: Option<FramePart<'a>>,
     data: &'a str,
     view: &'a FormView<'a>,
     title: String,
@@ -56,7 +58,13 @@ pub(super) struct FormTemplate<'a> {
 }
 
 impl<'a> FormTemplate<'a> {
-    pub fn new(view: &'a FormView<'a>, style: &'a Asset, script: &'a Asset, data: &'a str) -> Self {
+    pub fn new(
+        view: &'a FormView<'a>,
+        style: &'a Asset,
+        script: &'a Asset,
+        data: &'a str,
+        frame: Option<FramePart<'a>>,
+    ) -> Self {
         let texts = view.locale.texts();
         let problems: &[FieldProblem] = match view.problem {
             Some(Problem::Fields(problems)) => problems,
@@ -70,6 +78,7 @@ impl<'a> FormTemplate<'a> {
             texts,
             style,
             script: Some(script),
+            frame,
             data,
             view,
             title: fill(title, "shop", view.merchant_name),

@@ -11,9 +11,12 @@ mod assets;
 mod csp;
 mod done;
 mod form;
+mod frame;
 mod handler;
+mod leave;
 mod locale;
 mod notice;
+mod post;
 mod problem;
 mod texts;
 mod visit;
@@ -21,16 +24,21 @@ mod visit;
 pub use answer::{FieldMessage, ScriptAnswer};
 pub use done::{DoneView, Outcome};
 pub use form::FormView;
+pub use frame::Frame;
 pub use handler::{back, done, gone, show};
 pub use locale::Locale;
 pub use notice::{Notice, NoticeView};
+pub use post::PostView;
 pub use problem::{Alert, Field, FieldProblem, Problem};
 pub use texts::Direction;
 pub use visit::Visit;
 
+pub(crate) use assets::compact;
+
 use askama::Template;
 use assets::Asset;
 use csp::Policy;
+use frame::FramePart;
 
 /// A page ready to be sent. It does not print: it holds the form's token.
 #[derive(Clone, Eq, PartialEq)]
@@ -47,6 +55,8 @@ pub struct Pages {
     style: Asset,
     form_script: Asset,
     leave_script: Asset,
+    post_script: Asset,
+    frame_script: Asset,
     /// By [`Locale`]: the form script's tables and texts.
     form_data: Vec<String>,
 }
@@ -62,6 +72,8 @@ impl Pages {
             style: Asset::style(),
             form_script: Asset::form_script(),
             leave_script: Asset::leave_script(),
+            post_script: Asset::post_script(),
+            frame_script: Asset::frame_script(),
             form_data: Locale::all().map(assets::form_data).collect(),
         }
     }
@@ -70,8 +82,8 @@ impl Pages {
     #[must_use]
     pub fn form(&self, view: &FormView<'_>) -> Document {
         let data = self.form_data.get(view.locale.index()).map_or("", String::as_str);
-        let template = form::FormTemplate::new(view, &self.style, &self.form_script, data);
-        let policy = Policy::new(&self.style).script(&self.form_script).posts_here().frame_ancestor(view.embed_origin);
+        let template = form::FormTemplate::new(view, &self.style, &self.form_script, data, self.part(view.frame));
+        let policy = self.policy(view.frame).script(&self.form_script).posts_here();
         Document { html: render(&template), csp: policy.to_string() }
     }
 
@@ -79,18 +91,37 @@ impl Pages {
     #[must_use]
     pub fn notice(&self, view: &NoticeView<'_>) -> Document {
         let script = view.refreshes().then_some(&self.leave_script);
-        let template = notice::NoticeTemplate::new(view, &self.style, script);
-        let policy = script.into_iter().fold(Policy::new(&self.style), Policy::script);
-        Document { html: render(&template), csp: policy.frame_ancestor(view.embed_origin).to_string() }
+        let template = notice::NoticeTemplate::new(view, &self.style, script, self.part(view.frame));
+        let policy = script.into_iter().fold(self.policy(view.frame), Policy::script);
+        Document { html: render(&template), csp: policy.to_string() }
     }
 
     /// The hand-off page, which leaves for the shop at once. A `Refresh: 0`
     /// header with the same address makes it work without scripts.
     #[must_use]
     pub fn done(&self, view: &DoneView<'_>) -> Document {
-        let template = done::DoneTemplate::new(view, &self.style, &self.leave_script);
-        let policy = Policy::new(&self.style).script(&self.leave_script).frame_ancestor(view.embed_origin);
+        let template = done::DoneTemplate::new(view, &self.style, &self.leave_script, self.part(view.frame));
+        let policy = template.script().into_iter().fold(self.policy(view.frame), Policy::script);
         Document { html: render(&template), csp: policy.to_string() }
+    }
+
+    /// The hand-off page that posts the result to the shop at once. Chromium
+    /// holds the form's policy against what the shop's answer redirects to, too.
+    #[must_use]
+    pub fn post(&self, view: &PostView<'_>) -> Document {
+        let template = post::PostTemplate::new(view, &self.style, &self.post_script, self.part(view.frame));
+        let origin = view.action.origin().ascii_serialization();
+        let policy = self.policy(view.frame).script(&self.post_script).posts_to(origin);
+        Document { html: render(&template), csp: policy.to_string() }
+    }
+
+    fn part<'a>(&'a self, frame: Option<&'a Frame>) -> Option<FramePart<'a>> {
+        frame.map(|frame| FramePart::new(frame, &self.frame_script))
+    }
+
+    fn policy<'a>(&'a self, frame: Option<&'a Frame>) -> Policy<'a> {
+        let policy = Policy::new(&self.style).frame_ancestor(frame.map(Frame::origin));
+        frame.map(|_| &self.frame_script).into_iter().fold(policy, Policy::script)
     }
 }
 

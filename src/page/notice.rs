@@ -3,6 +3,7 @@
 use super::Locale;
 use super::assets::Asset;
 use super::done::is_web_address;
+use super::frame::{Frame, FramePart};
 use super::problem::Alert;
 use super::texts::{NoticeText, Texts, fill};
 use askama::Template;
@@ -43,8 +44,8 @@ pub struct NoticeView<'a> {
     pub refresh_to: Option<&'a str>,
     /// What support can find in the log.
     pub request_id: &'a str,
-    /// The one origin that may frame the page.
-    pub embed_origin: Option<&'a str>,
+    /// The page's frame, where it may have one.
+    pub frame: Option<&'a Frame>,
     /// Whether this is test mode, and to be marked so.
     pub sandbox: bool,
 }
@@ -85,6 +86,16 @@ impl Notice {
         matches!(self, Self::TooManyRequests | Self::BadRequest | Self::ServerTrouble)
     }
 
+    /// What it is called for the page around the frame, where it is trouble.
+    pub(super) fn trouble_code(self) -> Option<&'static str> {
+        match self {
+            Self::TooManyRequests => Some("too-many-requests"),
+            Self::BadRequest => Some("bad-request"),
+            Self::ServerTrouble => Some("server-trouble"),
+            _ => None,
+        }
+    }
+
     fn tone(self) -> Tone {
         match self {
             Self::Waiting => Tone::Busy,
@@ -107,6 +118,7 @@ pub(super) struct NoticeTemplate<'a> {
     texts: &'static Texts,
     style: &'a Asset,
     script: Option<&'a Asset>,
+    frame: Option<FramePart<'a>>,
     title: &'static str,
     message: &'static str,
     tone: Tone,
@@ -121,7 +133,12 @@ pub(super) struct NoticeTemplate<'a> {
 }
 
 impl<'a> NoticeTemplate<'a> {
-    pub fn new(view: &'a NoticeView<'a>, style: &'a Asset, script: Option<&'a Asset>) -> Self {
+    pub fn new(
+        view: &'a NoticeView<'a>,
+        style: &'a Asset,
+        script: Option<&'a Asset>,
+        frame: Option<FramePart<'a>>,
+    ) -> Self {
         let texts = view.locale.texts();
         let NoticeText { title, message } = view.notice.text(texts);
         Self {
@@ -129,6 +146,7 @@ impl<'a> NoticeTemplate<'a> {
             texts,
             style,
             script,
+            frame,
             title,
             message,
             tone: view.notice.tone(),

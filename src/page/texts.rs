@@ -42,6 +42,10 @@ pub(super) struct FrameTexts {
     pub back: String,
     pub retry: String,
     pub refresh: String,
+    pub unconnected_title: String,
+    pub unconnected_message: String,
+    pub full_page: String,
+    pub no_script: String,
 }
 
 /// The card form.
@@ -162,6 +166,7 @@ pub(super) struct DoneTexts {
     pub failed: String,
     pub canceled: String,
     pub message: String,
+    pub stay: String,
     pub link: String,
 }
 
