@@ -7,7 +7,7 @@
 //! browser ─────────POST /c/{secret}─────▶ intake ─▶ card      the only door a PAN enters by
 //!                                         provider            sign, forward, believe or refuse
 //!                                         session ─▶ store    one outcome, once, with its event
-//!                                         handoff             signed redirect · signed callback
+//!                                         handoff             signed redirect, form or message · signed callback
 //! merchant backend ◀──callback / GET /v1/sessions/{id}──      the card token
 //! ```
 //!
@@ -32,6 +32,7 @@ pub mod provider;
 pub mod routes;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod sdk;
 pub mod server;
 pub mod session;
 pub mod startup;

@@ -11,6 +11,7 @@ mod adversity;
 mod bad_input;
 mod callbacks;
 mod connections;
+mod handoffs;
 mod headers;
 mod journey;
 mod keys;
