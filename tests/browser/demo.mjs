@@ -1,7 +1,7 @@
 // The real binary: `vezne demo` in a directory of its own, and what the shop's
 // and the provider's side know of an order.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 // How long a condition may take to come true; a limit, not a pace.
 const PATIENCE_MS = 30_000;
@@ -50,10 +51,23 @@ export class Demo {
     return log;
   }
 
+  // Puts a further site on the merchant's allow-list, as an operator would.
+  async allow(url) {
+    const { merchant } = JSON.parse(await readFile(join(this.#directory, 'demo.json'), 'utf8'));
+    const allowed = [this.shopUrl, `http://127.0.0.1:${new URL(this.shopUrl).port}/callback`, url];
+    const config = ['--config', join(this.#directory, 'vezne.toml')];
+    await promisify(execFile)(binary, ['merchant', 'update', merchant, ...config, ...allowed.flatMap((one) => ['--allow', one])]);
+  }
+
   // A session by the merchants' API, as {id, url, …}.
   createSession(wishes = {}) {
     const body = { purpose: 'tokenize', conversationId: `order-${crypto.randomUUID()}`, returnUrl: this.returnUrl, ...wishes };
     return this.#api('POST', '/v1/sessions', body);
+  }
+
+  // Where the SDK is.
+  manifest() {
+    return this.#json(`${this.url}/sdk/v1/manifest.json`);
   }
 
   session(id) {
