@@ -1,5 +1,7 @@
 //! Parses the command line, runs the command, exits with its code.
 
+#![forbid(unsafe_code)]
+
 use clap::Parser;
 use std::alloc::System;
 use std::process::ExitCode;

@@ -6,6 +6,7 @@ use crate::window::{Providers, Window};
 use crate::{api, intake, page, sdk};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, ServiceConfig, ThinData, get, head, post, resource, route};
@@ -73,8 +74,24 @@ async fn observe(
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(request_id = id.as_str(), method = method.as_str(), route, status, duration_ms, "request");
+    tracing::info!(request_id = id.as_str(), method = known(&method), route, status, duration_ms, "request");
     Ok(response)
+}
+
+/// A method's name if it is one: a client can send anything in its place, a card number too.
+fn known(method: &Method) -> &'static str {
+    const METHODS: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::PATCH,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    const { &METHODS }.iter().find(|known| *known == method).map_or("other", Method::as_str)
 }
 
 /// The process runs.

@@ -6,7 +6,7 @@ use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsE
 use crate::handoff::{CallbackWorker, Results};
 use crate::hardening::limits::Limits;
 use crate::hardening::secret::fill_random;
-use crate::hardening::{KeyringError, MasterKeyError, MasterKeys, request_head};
+use crate::hardening::{KeyringError, MasterKeyError, MasterKeys, request_head, stack};
 use crate::intake::FormTokens;
 use crate::page::Pages;
 use crate::provider::CardTokenizer;
@@ -79,30 +79,25 @@ pub struct Application {
 }
 
 impl Application {
-    /// Opens everything that the configuration names, binds, and returns.
-    /// `listeners` replaces `server.listen` where a parent process has bound already.
+    /// Opens everything that the configuration names, and returns. What takes
+    /// privileges is done by then: the master key read, the addresses bound.
     ///
     /// # Errors
     /// [`StartupError`]; nothing is left running.
-    pub fn build(config: &Config, listeners: Option<Vec<TcpListener>>) -> Result<Self, StartupError> {
+    pub fn build(config: &Config, master_keys: MasterKeys, listeners: Vec<TcpListener>) -> Result<Self, StartupError> {
         // The library's random generator seeds itself on its first use, for a
         // tenth of a second: now, not in the first cardholder's handshake.
         fill_random(&mut [0]);
-        let keys = MasterKeys::load(&config.keys)?;
         let store = open_store(config)?;
         let tls = ProviderTls::load(config)?;
-        let window = Arc::new(window(config, &keys, Arc::clone(&store))?);
+        let window = Arc::new(window(config, &master_keys, Arc::clone(&store))?);
         // What was derived from them is where it is used; they themselves are wiped.
-        drop(keys);
+        drop(master_keys);
         let certificate = match (&config.server.certificate, &config.server.private_key) {
             (Some(certificate), Some(key)) if !config.server.danger_plain_http => {
                 Some(ReloadingCertificate::load(certificate, key)?)
             }
             _ => None,
-        };
-        let listeners = match listeners {
-            Some(listeners) => listeners,
-            None => server::bind(&config.server.listen)?,
         };
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
         let callbacks = callback_worker(config, &window)?;
@@ -163,6 +158,7 @@ fn window(config: &Config, keys: &MasterKeys, store: SharedStore) -> Result<Wind
         public_url: config.server.public_url.clone(),
         with_hsts: config.server.wants_hsts(),
         default_locale: config.locale.clone(),
+        callback_ports: config.egress.ports.clone(),
         leases: Leases {
             test: config.provider.test.as_ref().map(lease),
             live: config.provider.live.as_ref().filter(|_| config.live).map(lease),
@@ -205,7 +201,7 @@ fn serve(
         keep_alive: KEEP_ALIVE,
         shutdown_timeout: Duration::from_secs(config.server.shutdown_seconds),
         on_request: Some(request_head::cut_loose),
-        on_close: Some(request_head::empty_pool),
+        on_close: Some(forget_connection),
         ..server::Options::default()
     };
     let window = Data::from(window);
@@ -213,6 +209,12 @@ fn serve(
     Ok(server::serve("window", listeners, server_tls, &options, move || {
         routes::application(window.clone(), tls.providers(&egress))
     })?)
+}
+
+/// Nothing of a connection that has ended stays with its thread.
+fn forget_connection() {
+    request_head::empty_pool();
+    stack::scrub();
 }
 
 /// One mode's upstream: where it is, and the trust toward it, read once.

@@ -36,6 +36,8 @@ pub struct Window {
     pub with_hsts: bool,
     /// The page's language when nobody names one.
     pub default_locale: String,
+    /// TCP ports that callbacks may go to.
+    pub callback_ports: Vec<u16>,
     /// How long a claim of each mode lasts, or `None` when the mode is not served.
     pub leases: Leases,
     /// Wakes the callback worker when an event was written.

@@ -10,22 +10,35 @@ cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
 # One profile for all of it, so that the crate is built once.
 readonly PROFILE=ci
-readonly STEPS=(format lints unit production docs browser)
+readonly STEPS=(format supply lints unit hardened residue production docs browser)
 
 step_format() { cargo fmt --check; }
 
-step_lints() { cargo clippy --profile "$PROFILE" --all-targets --quiet -- -D warnings; }
+# What is built in: licences, sources, bans, an argument for each dependency.
+# cargo-deny adds the advisories where it is installed; nothing installs it here:
+# it takes longer to build than everything else.
+step_supply() { python3 tests/supply/check.py; }
+
+step_lints() { cargo clippy --locked --profile "$PROFILE" --all-targets --quiet -- -D warnings; }
 
 # Unit tests, the API suite against real servers and the architecture's rules.
 # The API suite mostly waits: more threads than cores.
-step_unit() { RUST_TEST_THREADS=8 cargo test --profile "$PROFILE" --quiet --no-fail-fast; }
+step_unit() { RUST_TEST_THREADS=8 cargo test --locked --profile "$PROFILE" --quiet --no-fail-fast; }
+
+# The API suite once more, against hardened processes that root has started.
+step_hardened() {
+    VEZNE_API_HARDENED=1 RUST_TEST_THREADS=8 cargo test --locked --profile "$PROFILE" --quiet --no-fail-fast --test api
+}
+
+# What is left of cards in the memory of a real process.
+step_residue() { tests/residue/run.sh; }
 
 # The build that goes into production: without the sandbox, and without a trace of it.
 step_production() {
-    cargo build --profile "$PROFILE" --no-default-features --quiet
+    cargo build --locked --profile "$PROFILE" --no-default-features --quiet
     local binary=target/$PROFILE/vezne
-    if grep -aqE 'vezne sandbox|demo-shop|magic card' "$binary"; then
-        echo "the production build holds the sandbox" >&2
+    if grep -aqE 'vezne sandbox|demo-shop|magic card|danger-leave-out|danger-panic-on-card' "$binary"; then
+        echo "the production build holds the sandbox or its switches" >&2
         return 1
     fi
     echo "production: 1 passed, 0 failed"
@@ -37,7 +50,7 @@ step_docs() { python3 tests/docs/check.py; }
 step_browser() {
     command -v chromium >/dev/null || install_package chromium
     npm ci --prefix tests/browser --no-audit --no-fund --silent
-    cargo build --profile "$PROFILE" --quiet
+    cargo build --locked --profile "$PROFILE" --quiet
     VEZNE=$PWD/target/$PROFILE/vezne npm test --prefix tests/browser --silent
 }
 

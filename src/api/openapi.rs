@@ -92,6 +92,7 @@ mod tests {
                 public_url: "https://pay.example/".parse().unwrap(),
                 with_hsts: true,
                 default_locale: "tr".to_owned(),
+                callback_ports: vec![443],
                 leases: Leases { test: Some(LEASE), live: None },
                 callback_wake: Arc::new(Notify::new()),
                 in_flight: InFlight::default(),
@@ -118,7 +119,7 @@ mod tests {
         /// A session from a request with every field in it, over at once when `life` is zero.
         async fn session(&self, body: &Value, life: Duration) -> SessionId {
             let request: SessionRequest = serde_json::from_value(body.clone()).unwrap();
-            let (mut new, _) = request.check(&self.merchant, Mode::Test, |_| true).unwrap();
+            let (mut new, _) = request.check(&self.merchant, Mode::Test, |_| true, |_| true).unwrap();
             new.life = life;
             self.window.store.create_session(new).await.unwrap().id
         }

@@ -28,7 +28,9 @@ pub async fn create(
     window: Data<Window>,
 ) -> Result<HttpResponse, Problem> {
     let wanted: SessionRequest = json(&request, payload).await?;
-    let (new, secret) = wanted.check(&caller.merchant, caller.mode, Locale::is_known).map_err(Problem::invalid)?;
+    let may_call = |port| window.callback_ports.contains(&port);
+    let (new, secret) =
+        wanted.check(&caller.merchant, caller.mode, Locale::is_known, may_call).map_err(Problem::invalid)?;
     let credentials = window.store.secrets(caller.merchant.id.clone(), SecretKind::provider(caller.mode)).await?;
     if credentials.is_empty() {
         return Err(Problem::new(&error::PROVIDER_NOT_SET));

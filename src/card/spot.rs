@@ -50,13 +50,20 @@ pub fn url_holds_card_number(url: &str) -> bool {
         .any(|(name, value)| holds_card_number(&name) || holds_card_number(&value))
 }
 
-/// Overwrites the digits of UUIDs. One needs a letter: sixteen digits between dashes are no alibi.
+/// Overwrites UUIDs, those with a name and a dash around them too. One needs a
+/// letter: sixteen digits between dashes are no alibi.
 fn hide_uuids(bytes: &mut [u8]) {
     let is_part_of_one = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
     for word in bytes.split_mut(|&byte| !is_part_of_one(byte)) {
         let parts: Vec<usize> = word.split(|&byte| byte == b'-').map(<[u8]>::len).collect();
-        if UUID_PARTS.contains(&parts.as_slice()) && word.iter().any(u8::is_ascii_alphabetic) {
-            word.fill(b'x');
+        for shape in UUID_PARTS {
+            for first in (0..parts.len()).filter(|&first| parts[first..].starts_with(shape)) {
+                let start: usize = parts[..first].iter().map(|length| length + 1).sum();
+                let uuid = &mut word[start..start + shape.iter().sum::<usize>() + shape.len() - 1];
+                if uuid.iter().any(u8::is_ascii_alphabetic) {
+                    uuid.fill(b'x');
+                }
+            }
         }
     }
 }

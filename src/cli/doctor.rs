@@ -1,13 +1,15 @@
 //! `vezne doctor`: examines what the window needs, the way the window uses it.
 
-use super::Failure;
+use super::hardening_self_test::achieved;
 use super::keys::{Census, Sealing};
-use crate::config::{CardTokenConfig, Config};
+use super::{Failure, residue};
+use crate::config::{CardTokenConfig, Config, HardeningMode};
 use crate::egress::{Connector, Resolver};
+use crate::hardening::process::Outcome;
 use crate::provider::card_token;
 use crate::server::ReloadingCertificate;
 use clap::ValueHint;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Examine files, store, certificate and provider, and say what is wrong.
 #[derive(clap::Args)]
@@ -15,6 +17,8 @@ pub struct Args {
     /// The configuration file; without it only VEZNE_ variables are read
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    residue: residue::Args,
 }
 
 /// One line for each examination; fails when one of them failed.
@@ -24,19 +28,22 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
     println!("ok    configuration");
+    if let Some(pid) = args.residue.process() {
+        return residue::run(&config, &args.residue, pid);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::internal(error.to_string()))?;
     let local = tokio::task::LocalSet::new();
-    let failed = local.block_on(&runtime, examine(&config));
+    let failed = local.block_on(&runtime, examine(&config, args.config.as_deref()));
     match failed {
         0 => Ok(()),
         count => Err(Failure::unavailable(format!("{count} of the examinations failed"))),
     }
 }
 
-async fn examine(config: &Config) -> u32 {
+async fn examine(config: &Config, file: Option<&Path>) -> u32 {
     let mut findings = Findings(0);
     match Sealing::open(config) {
         Ok(sealing) => {
@@ -64,10 +71,26 @@ async fn examine(config: &Config) -> u32 {
             },
         }
     }
+    examine_hardening(config, file, &mut findings);
     for warning in config.warnings() {
         println!("warn  {warning}");
     }
     findings.0
+}
+
+/// Hardens another process, as whoever runs this, and tells how far that got.
+fn examine_hardening(config: &Config, file: Option<&Path>, findings: &mut Findings) {
+    let measures = match achieved(config, file) {
+        Ok(measures) => measures,
+        Err(error) => return findings.bad("hardening", &error.to_string()),
+    };
+    for (outcome, measure) in measures {
+        match outcome {
+            Outcome::Achieved | Outcome::Partial => Findings::good(&format!("hardening: {measure}")),
+            Outcome::Missing if config.hardening == HardeningMode::Require => findings.bad("hardening", &measure),
+            Outcome::Missing => println!("warn  hardening: {measure}"),
+        }
+    }
 }
 
 /// Connects to the provider and shakes hands; sends nothing.

@@ -5,8 +5,11 @@ mod check_config;
 mod demo;
 mod doctor;
 mod failure;
+mod hardening_self_test;
 pub mod keys;
 pub mod merchant;
+mod residue;
+mod residue_plant;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod serve;
@@ -47,8 +50,13 @@ enum Verb {
     Keys(keys::Verb),
     /// Read a configuration and report every mistake in it
     CheckConfig(check_config::Args),
-    /// Examine the surroundings: files, store, certificate, provider
+    /// Examine the surroundings: files, store, certificate, provider, hardening
     Doctor(doctor::Args),
+    #[command(hide = true)]
+    HardeningSelfTest(hardening_self_test::Args),
+    /// Keep planted numbers in memory for the self-test of `doctor --residue`
+    #[command(hide = true)]
+    ResiduePlant,
     #[cfg(feature = "sandbox")]
     #[command(hide = true)]
     DemoShop(shop::Args),
@@ -70,6 +78,8 @@ impl Command {
             Verb::Keys(verb) => keys::run(verb),
             Verb::CheckConfig(args) => check_config::run(args),
             Verb::Doctor(args) => doctor::run(&args),
+            Verb::HardeningSelfTest(args) => hardening_self_test::run(&args),
+            Verb::ResiduePlant => residue_plant::run(),
             #[cfg(feature = "sandbox")]
             Verb::DemoShop(args) => shop::run(args),
         }

@@ -1,12 +1,17 @@
 //! `vezne serve`: runs the window.
 
 use super::Failure;
-use crate::config::Config;
+use crate::config::{Config, HardeningMode};
+use crate::hardening::MasterKeys;
 #[cfg(feature = "sandbox")]
 use crate::hardening::leave_out::{self, Part};
-use crate::startup::Application;
+use crate::hardening::process::{Plan, harden};
+#[cfg(feature = "sandbox")]
+use crate::intake;
+use crate::startup::{Application, StartupError};
 use crate::{server, telemetry};
 use clap::ValueHint;
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 /// Run the window until it is told to stop (SIGTERM, SIGINT), then drain.
@@ -25,6 +30,10 @@ pub struct Args {
     #[cfg(feature = "sandbox")]
     #[arg(long, hide = true, value_name = "PART")]
     danger_leave_out: Vec<Part>,
+    /// Panic when a card with the code 000 or 001 comes
+    #[cfg(feature = "sandbox")]
+    #[arg(long, hide = true)]
+    danger_panic_on_card: bool,
 }
 
 /// Runs until a signal comes.
@@ -32,25 +41,26 @@ pub struct Args {
 /// # Errors
 /// [`Failure`] when it cannot start.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    if let Some(parent) = args.with_parent {
-        server::end_with_parent(parent).map_err(|error| Failure::unavailable(error.to_string()))?;
-    }
-    let config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
+    let mut config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
     telemetry::init(&config.log);
     #[cfg(feature = "sandbox")]
-    leave_out(&args.danger_leave_out, &config)?;
+    endanger(args, &config)?;
     for warning in config.warnings() {
         tracing::warn!(warning, "configuration");
     }
-    let listeners = args
-        .listen_stdin
-        .then(|| server::stdin_listener().map(|listener| vec![listener]))
-        .transpose()
-        .map_err(|error| Failure::usage(format!("--listen-stdin: {error}")))?;
+    // What takes the privileges of a start as root; nothing of it starts a thread.
+    let master_keys = MasterKeys::load(&config.keys).map_err(StartupError::from)?;
+    let listeners = listeners(&config, args.listen_stdin)?;
+    config.server.fix_workers();
+    protect(&config)?;
+    if let Some(parent) = args.with_parent {
+        // A change of user forgets it.
+        server::end_with_parent(parent).map_err(|error| Failure::unavailable(error.to_string()))?;
+    }
     actix_rt::System::new().block_on(async move {
         let shutdown = server::shutdown_signal().map_err(|error| Failure::internal(error.to_string()))?;
         let live = config.live;
-        let application = Application::build(&config, listeners)?;
+        let application = Application::build(&config, master_keys, listeners)?;
         for address in application.addresses() {
             tracing::info!(address = %address, live, version = env!("CARGO_PKG_VERSION"), "serving");
         }
@@ -60,15 +70,43 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     })
 }
 
+fn listeners(config: &Config, from_stdin: bool) -> Result<Vec<TcpListener>, Failure> {
+    if from_stdin {
+        let listener = server::stdin_listener();
+        return listener.map(|one| vec![one]).map_err(|error| Failure::usage(format!("--listen-stdin: {error}")));
+    }
+    server::bind(&config.server.listen).map_err(|error| StartupError::from(error).into())
+}
+
+/// Hardens this process for ever. Files, sockets and threads that are made from
+/// here on are made behind it.
+fn protect(config: &Config) -> Result<(), Failure> {
+    let report = harden(&Plan::new(config)).map_err(|error| Failure::unavailable(error.to_string()))?;
+    report.log();
+    match report.missing() {
+        Some(missing) if config.hardening == HardeningMode::Require => {
+            Err(Failure::unavailable(format!("hardening = \"require\", and this is missing:\n  {missing}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// For the residue tests: never where real cards are taken.
 #[cfg(feature = "sandbox")]
-fn leave_out(parts: &[Part], config: &Config) -> Result<(), Failure> {
-    if config.live && !parts.is_empty() {
-        return Err(Failure::usage("--danger-leave-out: not where `live = true`: real cards are taken there"));
+fn endanger(args: &Args, config: &Config) -> Result<(), Failure> {
+    let Args { danger_leave_out, danger_panic_on_card, .. } = args;
+    if config.live && (*danger_panic_on_card || !danger_leave_out.is_empty()) {
+        return Err(Failure::usage(
+            "--danger-leave-out, --danger-panic-on-card: not where `live = true`: real cards are taken there",
+        ));
     }
-    for &part in parts {
+    for &part in danger_leave_out {
         leave_out::leave_out(part);
         tracing::warn!(setting = ?part, "a part of the memory hygiene is left out");
+    }
+    if *danger_panic_on_card {
+        intake::panic_on_card();
+        tracing::warn!("cards with the code 000 or 001 cause a panic");
     }
     Ok(())
 }

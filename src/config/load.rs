@@ -3,7 +3,7 @@
 use super::mistake::{Mistake, Mistakes, Origin};
 use super::reader::Reader;
 use super::source::{Environment, Source, is_ours};
-use super::{CallbackConfig, Config, EgressConfig, KeysConfig, LimitsConfig, LogConfig};
+use super::{CallbackConfig, Config, EgressConfig, HardeningMode, KeysConfig, LimitsConfig, LogConfig};
 use super::{LOCALES, ProviderConfig, ServerConfig, StoreConfig};
 use crate::hardening::environment;
 use std::fs::File;
@@ -54,6 +54,7 @@ impl Config {
         let live = reader.flag("live");
         let locales = LOCALES.map(|name| (name, name));
         let locale = reader.choice("locale", LOCALES[0], &locales).to_owned();
+        let hardening = HardeningMode::read(reader);
         let server = ServerConfig::read(reader, live);
         let store = StoreConfig::read(reader);
         let keys = KeysConfig::read(reader);
@@ -62,7 +63,19 @@ impl Config {
         let egress = EgressConfig::read(reader);
         let limits = LimitsConfig::read(reader);
         let log = LogConfig::read(reader);
-        Some(Self { live, locale, server: server?, store, keys: keys?, provider, callback, egress, limits, log })
+        Some(Self {
+            live,
+            locale,
+            hardening,
+            server: server?,
+            store,
+            keys: keys?,
+            provider,
+            callback,
+            egress,
+            limits,
+            log,
+        })
     }
 
     /// What is allowed but deserves a second look; for `check-config` and the log at start.

@@ -77,6 +77,22 @@ impl<'a> Reader<'a> {
         .unwrap_or(default)
     }
 
+    /// The name of a user as useradd(8) takes it, or a number in quotes; root's is refused.
+    pub(super) fn name(&mut self, key: &str, wanted: &str) -> Option<String> {
+        let fits = |letter: char| letter.is_ascii_alphanumeric() || "_-.$".contains(letter);
+        self.value(key, wanted, |value| {
+            let text = value.text().ok_or_else(|| value.shape())?;
+            match text {
+                "root" => Err("root".into()),
+                _ if text.parse() == Ok(0) => Err("root's number".into()),
+                _ if (1..=32).contains(&text.len()) && !text.starts_with('-') && text.chars().all(fits) => {
+                    Ok(text.to_owned())
+                }
+                _ => Err(value.shape()),
+            }
+        })
+    }
+
     /// A list of bounded length whose items all parse.
     pub(super) fn list<T>(
         &mut self,

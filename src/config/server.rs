@@ -18,6 +18,9 @@ pub struct ServerConfig {
     pub certificate: Option<PathBuf>,
     /// `private_key`: PEM (PKCS #8, SEC1 or PKCS #1). Read again with the certificate.
     pub private_key: Option<PathBuf>,
+    /// `user`: the name or number of the user that a start as root goes on as
+    /// once the addresses are bound. Default none: the user that started it.
+    pub user: Option<String>,
     /// `workers`: threads that serve requests; 0 means one per core. Default 0, at most 512.
     pub workers: usize,
     /// `max_connections`: per worker, further ones wait in the backlog. Default 10000, at most 1000000.
@@ -35,6 +38,7 @@ impl ServerConfig {
         let listen = reader.list("server.listen", 1..=16, LISTEN, |item| item.text()?.parse().ok());
         let public_url = public_url(reader, danger_plain_http);
         let (certificate, private_key) = tls_files(reader, danger_plain_http);
+        let user = reader.name("server.user", USER);
         let workers = reader.number("server.workers", 0, 0..=512, "threads");
         let max_connections = reader.number("server.max_connections", 10_000, 1..=1_000_000, "connections");
         let shutdown_seconds = reader.number("server.shutdown_seconds", 30, 1..=3600, "seconds");
@@ -43,6 +47,7 @@ impl ServerConfig {
             public_url: public_url?,
             certificate,
             private_key,
+            user,
             workers,
             max_connections,
             shutdown_seconds,
@@ -52,6 +57,7 @@ impl ServerConfig {
 }
 
 const LISTEN: &str = r#"1 to 16 of address:port, such as ["0.0.0.0:8443", "[::]:8443"]"#;
+const USER: &str = r#"a user's name or number other than root's, such as "vezne""#;
 const PUBLIC_URL: &str = r#"an https origin without a path, such as "https://pay.example.com""#;
 
 fn public_url(reader: &mut Reader<'_>, danger_plain_http: bool) -> Option<Url> {
@@ -68,6 +74,16 @@ impl ServerConfig {
     #[must_use]
     pub fn wants_hsts(&self) -> bool {
         self.public_url.scheme() == "https" && !is_loopback(&self.public_url)
+    }
+}
+
+impl ServerConfig {
+    /// Puts the number of cores where 0 stands for it. A container's share of
+    /// them is told by files that a hardened process does not read.
+    pub fn fix_workers(&mut self) {
+        if self.workers == 0 {
+            self.workers = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+        }
     }
 }
 

@@ -31,6 +31,9 @@ pub struct Config {
     /// `locale`: the page's language when neither session nor browser
     /// names one: `tr` or `en`. Default `tr`.
     pub locale: String,
+    /// `hardening`: what happens when a measure of `hardening::process` fails:
+    /// `prefer` warns, `require` refuses to start. Default `prefer`.
+    pub hardening: HardeningMode,
     /// `[server]`
     pub server: ServerConfig,
     /// `[store]`
@@ -47,6 +50,15 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[log]`
     pub log: LogConfig,
+}
+
+/// How much of the process's hardening must hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum HardeningMode {
+    /// All that can be done; what is missing is a warning.
+    Prefer,
+    /// Everything that this kernel can do, or no start.
+    Require,
 }
 
 /// `[store]`: where sessions and merchants are kept.
@@ -69,8 +81,8 @@ pub struct CallbackConfig {
     pub retry: Vec<Duration>,
 }
 
-/// `[egress]`: what the address guard lets through.
-#[derive(Clone, Debug, Default)]
+/// `[egress]`: where callbacks may go.
+#[derive(Clone, Debug)]
 pub struct EgressConfig {
     /// `allow`: networks (CIDR) that callbacks may reach although they are not
     /// on the public Internet. Default none, at most 64.
@@ -78,6 +90,14 @@ pub struct EgressConfig {
     /// `nameservers`: `address:port` of DNS servers; the system's when
     /// empty. At most 8.
     pub nameservers: Vec<SocketAddr>,
+    /// `ports`: TCP ports that callbacks may go to. Default `[443]`, 1 to 16.
+    pub ports: Vec<u16>,
+}
+
+impl Default for EgressConfig {
+    fn default() -> Self {
+        Self { allow: Vec::new(), nameservers: Vec::new(), ports: vec![443] }
+    }
 }
 
 /// `[limits]`: requests per process; above them the answer is 429 with Retry-After.
@@ -107,6 +127,13 @@ pub enum LogFormat {
     Json,
     /// For a person at a terminal.
     Text,
+}
+
+impl HardeningMode {
+    /// Reads `hardening`.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        reader.choice("hardening", Self::Prefer, &[("prefer", Self::Prefer), ("require", Self::Require)])
+    }
 }
 
 impl StoreConfig {
@@ -145,10 +172,18 @@ impl EgressConfig {
     /// Reads `[egress]`.
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         const ALLOW: &str = r#"at most 64 networks, such as ["10.20.0.0/16", "fd00:20::/32"]"#;
+        const PORTS: &str = "1 to 16 TCP ports from 1 to 65535, such as [443, 8443]";
         const NAMESERVERS: &str = r#"at most 8 of address:port, such as ["10.0.0.53:53"]"#;
         let allow = reader.list("egress.allow", 0..=64, ALLOW, |item| item.text()?.parse().ok());
         let nameservers = reader.list("egress.nameservers", 0..=8, NAMESERVERS, |item| item.text()?.parse().ok());
-        Self { allow: allow.unwrap_or_default(), nameservers: nameservers.unwrap_or_default() }
+        let port = |item: &Value| u16::try_from(item.number()?).ok().filter(|&port| port > 0);
+        let ports = reader.list("egress.ports", 1..=16, PORTS, port);
+        let default = Self::default();
+        Self {
+            allow: allow.unwrap_or(default.allow),
+            nameservers: nameservers.unwrap_or(default.nameservers),
+            ports: ports.unwrap_or(default.ports),
+        }
     }
 }
 

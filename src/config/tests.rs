@@ -74,6 +74,8 @@ fn the_least_configuration_has_the_documented_defaults() {
     assert!(config.provider.test.is_none() && config.provider.live.is_none());
     assert_eq!(config.callback.timeout, Duration::from_secs(15));
     assert!(config.egress.allow.is_empty() && config.egress.nameservers.is_empty());
+    assert_eq!((config.egress.ports, config.server.user), (vec![443], None));
+    assert_eq!(config.hardening, super::HardeningMode::Prefer);
     assert_eq!((config.limits.api_per_second, config.limits.page_per_minute), (100, 300));
     assert_eq!((config.log.level, config.log.format), (tracing::Level::INFO, super::LogFormat::Json));
 }
@@ -110,6 +112,7 @@ fn the_example_loads_as_it_is_and_with_every_line_in_force() {
     full.provider.live = None;
     full.keys.previous = None;
     full.callback.ca_file = None;
+    full.server.user = None;
     let test = full.provider.test.as_mut().unwrap();
     (test.ca_file, test.client_certificate, test.client_key) = (None, None, None);
     assert_eq!(format!("{full:?}"), format!("{brief:?}"));
@@ -169,7 +172,7 @@ fn the_documented_defaults_are_the_defaults() {
         assert_eq!(format!("{set:?}"), unset, "{} = {value}", row.key);
         seen += 1;
     }
-    assert_eq!(seen, 21);
+    assert_eq!(seen, 23);
 }
 
 #[test]
@@ -245,8 +248,9 @@ level = 'info'
 }
 
 /// Values at and beyond the bounds of each key: (key, taken, refused), in TOML.
-const BOUNDS: [(&str, &[&str], &[&str]); 24] = [
+const BOUNDS: [(&str, &[&str], &[&str]); 27] = [
     ("locale", &["'tr'", "'en'"], &["'TR'", "''", "1"]),
+    ("hardening", &["'prefer'", "'require'"], &["'off'", "true"]),
     ("server.listen", &["['[::]:443']"], &["[]", "['localhost:1']", "['1.2.3.4']", "'1.2.3.4:5'", "[1]"]),
     (
         "server.public_url",
@@ -265,6 +269,7 @@ const BOUNDS: [(&str, &[&str], &[&str]); 24] = [
         ],
     ),
     ("server.certificate", &["'chain.pem'"], &["''", "'.'", "'absent.pem'", "'/dev/null'", "1"]),
+    ("server.user", &["'vezne'", "'65534'", "'_a.b-c'"], &["''", "'root'", "'0'", "'00'", "'a b'", "'-a'", "1000"]),
     ("server.workers", &["0", "512"], &["-1", "513", "1.5", "'4'"]),
     ("server.max_connections", &["1", "1_000_000"], &["0", "1_000_001", "99999999999999999999"]),
     ("server.shutdown_seconds", &["1", "3600"], &["0", "3601", "1979-05-27"]),
@@ -282,6 +287,7 @@ const BOUNDS: [(&str, &[&str], &[&str]); 24] = [
     ("callback.retry_seconds", &["[1]", "[172800]"], &["[]", "[0]", "[172801]", "5", "['5']"]),
     ("egress.allow", &["[]", "['10.0.0.0/8', 'fd00::/8']"], &["['10.0.0.1']", "['10.0.0.0/33']", "['example.com']"]),
     ("egress.nameservers", &["['10.0.0.53:53']"], &["['10.0.0.53']", "['dns.example.com:53']"]),
+    ("egress.ports", &["[1]", "[443, 65535]"], &["[]", "[0]", "[65536]", "['443']", "443"]),
     ("limits.api_per_second", &["1", "100_000"], &["0", "100_001"]),
     ("limits.page_per_minute", &["1", "1_000_000"], &["0", "1_000_001"]),
     ("log.level", &["'error'", "'trace'"], &["'INFO'", "'off'", "3"]),
@@ -315,6 +321,7 @@ fn lists_have_a_longest_length() {
         ("callback.retry_seconds", "5", 20),
         ("egress.allow", "'10.0.0.0/8'", 64),
         ("egress.nameservers", "'127.0.0.1:53'", 8),
+        ("egress.ports", "443", 16),
     ] {
         let text = |count| format!("{LEAST}\n{url}\n{key} = [{}]", vec![item; count].join(","));
         assert!(folder.read(&text(most)).is_ok(), "{key}");

@@ -41,6 +41,9 @@ pub enum ConnectError {
     /// Every address of the name was refused by the guard.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// Not a port that callbacks may go to.
+    #[error("the port {0} is not one of egress.ports")]
+    Port(u16),
     /// No address accepted the connection.
     #[error("TCP: {0}")]
     Tcp(#[source] io::Error),
@@ -82,6 +85,9 @@ impl Connector {
             let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
                 return Err(ConnectError::Url);
             };
+            if self.guard.as_ref().is_some_and(|guard| !guard.allows_port(port)) {
+                return Err(ConnectError::Port(port));
+            }
             match url.scheme() {
                 "https" => handshake(TokioIo::new(self.secure(&host, port, deadline).await?)).await,
                 "http" => handshake(TokioIo::new(self.plain(&host, port, deadline).await?)).await,

@@ -1,5 +1,5 @@
 //! Which addresses a merchant's callback may reach: public ones, and what the
-//! operator allowed on top.
+//! operator allowed on top; and at which ports.
 //!
 //! The tables follow the IANA special-purpose address registries (RFC 6890 and
 //! its updates). Where a registry carves a reachable exception out of a larger
@@ -23,13 +23,20 @@ pub struct Refused {
 #[derive(Clone, Debug)]
 pub struct AddressGuard {
     allow: Vec<IpNet>,
+    ports: Vec<u16>,
 }
 
 impl AddressGuard {
-    /// A guard with the operator's exceptions.
+    /// A guard with the operator's exceptions and ports.
     #[must_use]
     pub fn new(config: &EgressConfig) -> Self {
-        Self { allow: config.allow.clone() }
+        Self { allow: config.allow.clone(), ports: config.ports.clone() }
+    }
+
+    /// Whether callbacks may go to this TCP port.
+    #[must_use]
+    pub fn allows_port(&self, port: u16) -> bool {
+        self.ports.contains(&port)
     }
 
     /// Lets globally reachable unicast addresses and allowed networks through.

@@ -17,7 +17,8 @@ fn delivery(url: &Url) -> Delivery<'_> {
 
 fn guarded(server: &TestServer, allow: &[&str]) -> Connector {
     let allow = allow.iter().map(|net| net.parse().unwrap()).collect();
-    let guard = AddressGuard::new(&EgressConfig { allow, ..EgressConfig::default() });
+    let ports = vec![server.url("/").port().unwrap()];
+    let guard = AddressGuard::new(&EgressConfig { allow, ports, ..EgressConfig::default() });
     Connector { guard: Some(guard), ..server.connector() }
 }
 
@@ -86,6 +87,19 @@ async fn the_guard_stands_before_names_and_literals() {
         assert!(matches!(refused, Err(CallError::Connect(ConnectError::Refused(_)))), "{host}: {refused:?}");
     }
     assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn the_guard_opens_the_listed_ports_alone() {
+    let server = TestServer::start(|_| Reply::Keep(answer(200, "", "")));
+    let port = server.url("/").port().unwrap();
+    let allow = vec!["127.0.0.0/8".parse().unwrap()];
+    let guard = AddressGuard::new(&EgressConfig { allow, ..EgressConfig::default() });
+    let connector = Connector { guard: Some(guard), ..server.connector() };
+    let refused = post(&connector, delivery(&server.url("/"))).await;
+    assert!(matches!(refused, Err(CallError::Connect(ConnectError::Port(at))) if at == port), "{refused:?}");
+    assert_eq!(server.connections(), 0);
+    assert_eq!(post(&guarded(&server, &["127.0.0.0/8"]), delivery(&server.url("/"))).await.unwrap().status, 200);
 }
 
 #[tokio::test]

@@ -78,6 +78,7 @@ pub(super) fn outcome(
         Err(CallError::Timeout | CallError::Connect(ConnectError::Timeout)) => ("timeout", None),
         Err(CallError::Dropped(_)) => ("dropped", None),
         Err(CallError::Connect(ConnectError::Refused(_))) => ("address_refused", None),
+        Err(CallError::Connect(ConnectError::Port(_))) => ("port_refused", None),
         Err(CallError::Connect(ConnectError::Resolve(_))) => ("name_not_found", None),
         Err(CallError::Connect(ConnectError::Tls(_))) => ("tls", None),
         Err(CallError::Connect(_)) => ("connect", None),

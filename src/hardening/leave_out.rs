@@ -16,6 +16,8 @@ pub enum Part {
     PoolScrub,
     /// Vector registers are cleared.
     Registers,
+    /// The stack is overwritten when a connection ends.
+    Stack,
     /// An upstream connection whose answer may hold a card is not used again.
     UpstreamRetirement,
 }

@@ -8,10 +8,14 @@ mod keyring;
 pub mod leave_out;
 pub mod limits;
 mod master_key;
+pub mod parked;
+pub mod process;
 pub mod registers;
 pub mod request_head;
 mod seal;
 pub mod secret;
+pub mod stack;
+pub mod tracee;
 
 pub use allocator::WipingAllocator;
 pub use keyring::{KeyringError, Mac, MasterKeys};

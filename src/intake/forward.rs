@@ -64,6 +64,8 @@ pub(super) async fn forward(
     let in_flight = window.in_flight.one_more();
     let work = actix_rt::spawn(cleared(async move {
         let _in_flight = in_flight;
+        #[cfg(feature = "sandbox")]
+        super::panics::in_task(&card);
         claim_and_send(&window, &providers, &session, card, &request).await
     }));
     work.await.map_err(|_| ForwardError::Interrupted)?

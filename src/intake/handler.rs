@@ -75,6 +75,8 @@ async fn take_card(visit: &Visit, providers: Providers, session: Session, form: 
         Ok(card) => card,
         Err(problems) => return Reply::Invalid(session, problems),
     };
+    #[cfg(feature = "sandbox")]
+    super::panics::in_handler(&card);
     let window = Arc::clone(visit.window());
     match forward(window, providers, session, card, visit.request_id().clone()).await {
         Ok(Forwarded::Ended(session)) => Reply::ended(*session),

@@ -45,6 +45,9 @@ pub enum UrlRefusal {
     /// An origin of which the allow-list has a part only, or nothing.
     #[error("is not on the merchant's allow-list as a whole: an entry must be this origin, without a path")]
     OriginNotAllowed,
+    /// A callback's port that the operator has not opened.
+    #[error("is at port {0}, which the operator of this service has not opened for callbacks (egress.ports)")]
+    Port(u16),
 }
 
 /// Prefixes that were checked when they were set.
@@ -105,6 +108,24 @@ impl AllowList {
     #[must_use]
     pub fn still_allows_origin(&self, origin: &AllowedOrigin, mode: Mode) -> bool {
         self.check_origin(origin.as_str(), mode).is_ok()
+    }
+
+    /// The same for a URL that the service itself will call, at one of the ports
+    /// that it may call. Where browsers go is not bound to them.
+    ///
+    /// # Errors
+    /// [`UrlRefusal`].
+    pub fn check_callback(
+        &self,
+        text: &str,
+        mode: Mode,
+        may_call: impl Fn(u16) -> bool,
+    ) -> Result<AllowedUrl, UrlRefusal> {
+        let allowed = self.check(text, mode)?;
+        match allowed.0.port_or_known_default() {
+            Some(port) if !may_call(port) => Err(UrlRefusal::Port(port)),
+            _ => Ok(allowed),
+        }
     }
 
     /// Whether a URL that passed once would pass now.
@@ -258,6 +279,19 @@ mod tests {
         assert_eq!(list.check_origin("http://localhost:8080", Mode::Live).err(), Some(UrlRefusal::Scheme));
         let starred = AllowList::parse(&["https://*.example"]).unwrap();
         assert!(starred.check_origin("https://*.example", Mode::Test).is_err());
+    }
+
+    #[test]
+    fn a_callback_stays_at_the_ports_that_may_be_called() {
+        let list =
+            AllowList::parse(&["https://shop.example/", "https://shop.example:8443/", "http://localhost/"]).unwrap();
+        let check = |url: &str| list.check_callback(url, Mode::Test, |port| port == 443).err();
+        assert_eq!(check("https://shop.example/hook"), None);
+        assert_eq!(check("https://shop.example:443/hook"), None);
+        assert_eq!(check("https://shop.example:8443/hook"), Some(UrlRefusal::Port(8443)));
+        assert_eq!(check("http://localhost/hook"), Some(UrlRefusal::Port(80)));
+        assert_eq!(check("https://other.example:8443/hook"), Some(UrlRefusal::NotAllowed));
+        assert!(UrlRefusal::Port(8443).to_string().contains("egress.ports"));
     }
 
     #[test]

@@ -40,10 +40,13 @@ impl Locale {
             .unwrap_or(Self(0))
     }
 
-    /// Whether the page speaks a language, given by its tag.
+    /// Whether the page speaks a language, given by its tag: subtags of at most
+    /// eight letters and digits (RFC 5646 section 2.1), not any text behind a `tr-`.
     #[must_use]
     pub fn is_known(tag: &str) -> bool {
-        Self::find(tag).is_some()
+        let is_subtag =
+            |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        tag.split(['-', '_']).all(is_subtag) && Self::find(tag).is_some()
     }
 
     /// The language tag (BCP 47), for `lang` and `Content-Language`.
@@ -175,5 +178,6 @@ mod tests {
     fn known_languages() {
         assert!(Locale::is_known("tr") && Locale::is_known("en") && Locale::is_known("tr-TR"));
         assert!(!Locale::is_known("") && !Locale::is_known("t") && !Locale::is_known("trk"));
+        assert!(!Locale::is_known("tr-4355093000777068") && !Locale::is_known("tr-") && !Locale::is_known("tr-<b>"));
     }
 }

@@ -14,7 +14,9 @@ use crate::hardening::leave_out::{Part, is_in};
 use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::{Bytes, Incoming};
+use hyper::ext::ReasonPhrase;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::http::response::Parts;
 use idle::IdleConnections;
 use std::time::Duration;
 use tokio::task::yield_now;
@@ -93,13 +95,19 @@ impl Upstream {
     ) -> Result<UpstreamAnswer, ProviderError> {
         let (head, body) = answer.into_parts();
         let body = read_bounded(body).await?;
-        let echoes = |bytes: &[u8]| holds_foreign_run(bytes, known.as_bytes(), CARD_DIGITS);
-        let clean = !echoes(&body) && !head.headers.values().any(|value| echoes(value.as_bytes()));
-        if clean || !is_in(Part::UpstreamRetirement) {
+        if !echoes(&head, &body, known) || !is_in(Part::UpstreamRetirement) {
             self.idle.put(sender);
         }
         Ok(UpstreamAnswer { status: head.status.as_u16(), body })
     }
+}
+
+/// Whether an answer may hold the card, anywhere that hyper shows us.
+fn echoes(head: &Parts, body: &[u8], known: &str) -> bool {
+    let reason = head.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
+    let headers = head.headers.iter().flat_map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()]);
+    let mut texts = headers.chain(reason).chain([body]);
+    texts.any(|text| holds_foreign_run(text, known.as_bytes(), CARD_DIGITS))
 }
 
 fn headers(content_type: HeaderValue) -> HeaderMap {

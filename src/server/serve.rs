@@ -133,15 +133,15 @@ where
             options: options.clone(),
             drain: builder.graceful_shutdown_signal(),
         };
-        let factory = factory.clone();
+        let (factory, per_client, on_close) = (factory.clone(), options.handshakes_per_client, options.on_close);
         builder = match acceptor.clone() {
-            Some(acceptor) => {
-                let per_client = options.handshakes_per_client;
-                builder.listen(name, listener, move || {
-                    over_tls(acceptor.clone(), Handshakes::new(per_client), site.clone().http1(factory()))
-                })?
+            Some(acceptor) => builder.listen(name, listener, move || {
+                let handshakes = Handshakes::new(per_client);
+                to_its_end(over_tls(acceptor.clone(), handshakes, site.clone().http1(factory())), on_close)
+            })?,
+            None => {
+                builder.listen(name, listener, move || to_its_end(over_tcp(site.clone().http1(factory())), on_close))?
             }
-            None => builder.listen(name, listener, move || over_tcp(site.clone().http1(factory())))?,
         };
     }
     Ok(builder.run())
@@ -194,6 +194,26 @@ fn over_tcp(
         ready(Ok((stream, peer)))
     })
     .and_then(http1)
+}
+
+/// Drives each connection, its handshake included: a client may send its form
+/// along with the handshake's last message, and both are decrypted together.
+/// What `on_close` does is done from here, above all frames of that work.
+fn to_its_end<S>(
+    connections: S,
+    on_close: Option<fn()>,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = S::Error, InitError = ()>
+where
+    S: ServiceFactory<TcpStream, Config = (), Response = (), InitError = ()>,
+{
+    let drive = move |stream: TcpStream, connections: &S::Service| {
+        let run = connections.call(stream);
+        async move {
+            let _after = OnClose(on_close);
+            cleared(run).await
+        }
+    };
+    apply_fn_factory::<_, _, _, _, _, TcpStream, _, _>(connections, drive)
 }
 
 /// Switches Nagle's algorithm off (RFC 9293 section 3.7.4): behind the session
@@ -279,11 +299,7 @@ impl Site {
         apply_fn_factory(http1, move |(stream, peer), http1| {
             let lifetime = Lifetime::new(&options);
             let run = http1.call((Watched::new(stream, Rc::clone(&lifetime)), peer));
-            let after = OnClose(options.on_close);
-            async move {
-                let _after = after;
-                lifetime.bound(cleared(run)).await
-            }
+            async move { lifetime.bound(run).await }
         })
     }
 }

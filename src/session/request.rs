@@ -94,7 +94,8 @@ pub struct NewSession {
 }
 
 impl SessionRequest {
-    /// Checks every field against the merchant's settings.
+    /// Checks every field against the merchant's settings, the page's languages
+    /// and the ports that callbacks may go to.
     ///
     /// # Errors
     /// All mistakes at once.
@@ -103,12 +104,14 @@ impl SessionRequest {
         merchant: &Merchant,
         mode: Mode,
         knows_locale: impl Fn(&str) -> bool,
+        may_call: impl Fn(u16) -> bool,
     ) -> Result<(NewSession, SessionSecret), Vec<InvalidField>> {
         let mut mistakes = Mistakes(Vec::new());
         let url = |text: &str| merchant.allow_list.check(text, mode);
         let return_url = mistakes.address("returnUrl", Some(&self.return_url), url);
         let cancel_url = mistakes.address("cancelUrl", self.cancel_url.as_deref(), url);
-        let callback_url = mistakes.address("callbackUrl", self.callback_url.as_deref(), url);
+        let endpoint = |text: &str| merchant.allow_list.check_callback(text, mode, &may_call);
+        let callback_url = mistakes.address("callbackUrl", self.callback_url.as_deref(), endpoint);
         let origin = |text: &str| merchant.allow_list.check_origin(text, mode);
         let embed_origin = mistakes.address("embedOrigin", self.embed_origin.as_deref(), origin);
         mistakes.require(
@@ -257,13 +260,13 @@ mod tests {
         let merchant = Merchant {
             id: MerchantId::generate(),
             name: "Shop".to_owned(),
-            allow_list: AllowList::parse(&["https://shop.example/"]).unwrap(),
+            allow_list: AllowList::parse(&["https://shop.example/", "https://shop.example:8443/"]).unwrap(),
             token_in_redirect: false,
             disabled_at: None,
             created_at: jiff::Timestamp::UNIX_EPOCH,
         };
         request
-            .check(&merchant, Mode::Live, |locale| locale == "tr")
+            .check(&merchant, Mode::Live, |locale| locale == "tr", |port| port == 443)
             .map(|(session, _)| session)
             .map_err(|mistakes| mistakes.into_iter().map(|mistake| mistake.field).collect())
     }
@@ -299,6 +302,13 @@ mod tests {
         assert_eq!(session.unwrap().embed_origin.unwrap().as_str(), "https://shop.example");
         let elsewhere = check(|body| body["embedOrigin"] = "https://evil.example".into());
         assert_eq!(elsewhere.err().unwrap(), ["embedOrigin"]);
+    }
+
+    #[test]
+    fn only_the_callback_is_bound_to_the_ports_that_may_be_called() {
+        let at = |field: &'static str| check(move |body| body[field] = "https://shop.example:8443/".into()).map(|_| ());
+        assert_eq!((at("returnUrl"), at("cancelUrl")), (Ok(()), Ok(())));
+        assert_eq!(at("callbackUrl"), Err(vec!["callbackUrl"]));
     }
 
     #[test]

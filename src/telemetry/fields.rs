@@ -10,7 +10,7 @@ use tracing::field::{Field, Visit};
 /// Every name that a field may have, sorted. A field by another name is
 /// dropped and counted: what is logged is decided here, not where a log line
 /// is written. None of them may hold card data, a key or a session's secret.
-pub const ALLOWED: [&str; 41] = [
+pub const ALLOWED: [&str; 43] = [
     "address",
     "attempt",
     "attempts",
@@ -19,6 +19,7 @@ pub const ALLOWED: [&str; 41] = [
     "connections",
     "count",
     "delivery",
+    "detail",
     "duration_ms",
     "error",
     "event",
@@ -26,6 +27,7 @@ pub const ALLOWED: [&str; 41] = [
     "host",
     "live",
     "location",
+    "measure",
     "merchant",
     "method",
     "mode",

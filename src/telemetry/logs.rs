@@ -16,11 +16,22 @@ use tracing_subscriber::registry::{LookupSpan, Registry, Scope};
 
 /// From here on events go to standard output and a panic is logged by its
 /// place alone: its text could hold anything. Only the first call counts.
+///
+/// Records of the crate `log` have no listener: what some libraries say there
+/// at their finest level shows what they carry (`deny.toml` bans the bridge).
 pub fn init(config: &LogConfig) {
-    let layer = LogLayer { level: config.level, format: config.format, sink: std::io::stdout };
-    if set_global_default(Registry::default().with(layer)).is_ok() {
+    if set_global_default(Registry::default().with(layer(config, std::io::stdout))).is_ok() {
         std::panic::set_hook(Box::new(log_panic));
     }
+}
+
+/// The layer that [`init`] puts in place, writing to `sink`.
+pub fn layer<S, W>(config: &LogConfig, sink: W) -> impl Layer<S> + use<S, W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    LogLayer { level: config.level, format: config.format, sink }
 }
 
 fn log_panic(panic: &PanicHookInfo<'_>) {

@@ -13,5 +13,5 @@ mod logs;
 mod scrub;
 
 pub use fields::{ALLOWED, dropped};
-pub use logs::init;
+pub use logs::{init, layer};
 pub use scrub::{scrub, scrubbed};

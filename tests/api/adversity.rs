@@ -1,7 +1,7 @@
 //! What goes on while something is slow, busy or gone: other merchants'
 //! callbacks, a commit, a drain, the readiness check.
 
-use crate::harness::{Card, Reply, Session, TestApp, eventually};
+use crate::harness::{Card, Reply, Session, Setup, TestApp, eventually};
 use rusqlite::Connection;
 use serde_json::json;
 use std::time::Duration;
@@ -22,8 +22,12 @@ impl PlainEndpoint {
         Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
+    fn port(&self) -> u16 {
+        self.0.local_addr().unwrap().port()
+    }
+
     fn url(&self) -> String {
-        format!("http://{}/hook", self.0.local_addr().unwrap())
+        format!("http://127.0.0.1:{}/hook", self.port())
     }
 
     /// The next callback's connection, its head read.
@@ -48,7 +52,8 @@ async fn another_merchant(app: &TestApp, allow: &str) -> CreatedMerchant {
 #[tokio::test]
 async fn a_merchant_whose_endpoint_hangs_does_not_keep_the_others_waiting() {
     const EVENTS: usize = 40;
-    let app = TestApp::start().await;
+    let endpoint = PlainEndpoint::start().await;
+    let app = Setup::default().calling(endpoint.port()).start().await;
     app.merchant.answers([Reply::Hang; EVENTS]);
     for _ in 0..EVENTS {
         let session = app.create_session(json!({ "callbackUrl": app.merchant.url() })).await;
@@ -56,7 +61,6 @@ async fn a_merchant_whose_endpoint_hangs_does_not_keep_the_others_waiting() {
     }
     app.merchant.received(8).await;
 
-    let endpoint = PlainEndpoint::start().await;
     let neighbour = another_merchant(&app, &endpoint.url()).await;
     let body = json!({ "purpose": "tokenize", "conversationId": "n-1", "returnUrl": endpoint.url(), "callbackUrl": endpoint.url() });
     let key = neighbour.api_keys[0].expose();
@@ -70,7 +74,7 @@ async fn a_merchant_whose_endpoint_hangs_does_not_keep_the_others_waiting() {
 #[tokio::test]
 async fn a_callback_is_delivered_by_its_status_whatever_becomes_of_the_body() {
     let endpoint = PlainEndpoint::start().await;
-    let app = TestApp::start().await;
+    let app = Setup::default().calling(endpoint.port()).start().await;
     let mut merchant = app.admin.find(&app.shop.id).await.unwrap();
     merchant.allow_list = AllowList::parse(&["https://shop.example/", &endpoint.url()]).unwrap();
     app.admin.save(&merchant).await.unwrap();

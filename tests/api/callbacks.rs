@@ -1,6 +1,6 @@
 //! What the merchant's endpoint is told, how often, and where callbacks never go.
 
-use crate::harness::{Card, NameServer, PATIENCE, Reply, TestApp, eventually, verify, wanted};
+use crate::harness::{Card, NameServer, PATIENCE, Reply, Setup, TestApp, eventually, verify, wanted};
 use serde_json::json;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -189,9 +189,10 @@ async fn an_endpoint_that_hangs_does_not_hold_the_others_up() {
 
 #[tokio::test]
 async fn a_callback_url_that_is_accepted_is_called() {
-    let app = TestApp::start().await;
     let plain = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let url = format!("http://localhost:{}/", plain.local_addr().unwrap().port());
+    let port = plain.local_addr().unwrap().port();
+    let app = Setup::default().calling(port).start().await;
+    let url = format!("http://localhost:{port}/");
     let mut merchant = app.admin.find(&app.shop.id).await.unwrap();
     merchant.allow_list = AllowList::parse(&["https://shop.example/", url.as_str()]).unwrap();
     app.admin.save(&merchant).await.unwrap();

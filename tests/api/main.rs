@@ -3,6 +3,7 @@
 //!
 //! Each test starts a service of its own, so they run side by side.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
@@ -12,9 +13,11 @@ mod bad_input;
 mod callbacks;
 mod connections;
 mod handoffs;
+mod hardened;
 mod headers;
 mod journey;
 mod keys;
+mod leaks;
 mod master_key;
 mod mistakes;
 mod provider_faults;

@@ -1,6 +1,6 @@
 //! The master key is replaced while cardholders pay.
 
-use crate::harness::{Card, Form, TestApp, eventually, verify};
+use crate::harness::{Card, Form, Setup, TestApp, eventually, verify};
 use serde_json::json;
 use std::path::Path;
 use vezne::cli::keys::Sealing;
@@ -17,7 +17,7 @@ fn give(app: &mut TestApp, current: &Path, other: Option<&Path>) {
 
 #[tokio::test]
 async fn nothing_is_refused_or_lost_while_the_master_key_is_replaced() {
-    let mut app = TestApp::start().await;
+    let mut app = Setup::default().in_this_process().start().await;
     let (old, new) = (app.file("master.key"), app.file("new.key"));
     key_file::create(&new, &MasterKey::generate()).unwrap();
     let completed = app.create_session(json!({})).await;
@@ -73,7 +73,7 @@ async fn nothing_is_refused_or_lost_while_the_master_key_is_replaced() {
 
 #[tokio::test]
 async fn a_process_that_goes_on_sealing_under_the_old_key_is_noticed() {
-    let mut app = TestApp::start().await;
+    let mut app = Setup::default().in_this_process().start().await;
     let (old, new) = (app.file("master.key"), app.file("new.key"));
     key_file::create(&new, &MasterKey::generate()).unwrap();
     give(&mut app, &old, Some(&new));

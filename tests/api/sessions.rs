@@ -3,6 +3,7 @@
 use crate::harness::{Card, Form, TestApp, eventually, wanted};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use vezne::merchant::AllowList;
 use vezne::sandbox::magic::Behaviour;
 
 #[tokio::test]
@@ -58,6 +59,24 @@ async fn every_field_is_kept_and_the_url_is_given_once() {
     }
     assert!(read.get("url").is_none());
     assert_eq!(created["signature"], read["signature"]);
+}
+
+#[tokio::test]
+async fn a_callback_port_that_is_not_open_is_refused_and_its_setting_named() {
+    let app = TestApp::start().await;
+    let elsewhere = "https://shop.example:8443/hook";
+    let mut merchant = app.admin.find(&app.shop.id).await.unwrap();
+    merchant.allow_list = AllowList::parse(&["https://shop.example/", "https://shop.example:8443/"]).unwrap();
+    app.admin.save(&merchant).await.unwrap();
+    app.create_session(json!({ "returnUrl": elsewhere })).await;
+    let wanted = wanted(json!({ "callbackUrl": elsewhere }));
+    let answer = app.api("POST", "/v1/sessions").json(&wanted).send().await.expect(422);
+    let error = &answer.json()["errors"][0];
+    assert_eq!((answer.problem().as_str(), &error["field"]), ("invalid-request", &json!("callbackUrl")));
+    assert!(
+        error["message"].as_str().unwrap().contains("8443")
+            && error["message"].as_str().unwrap().contains("egress.ports")
+    );
 }
 
 #[tokio::test]

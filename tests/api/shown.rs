@@ -16,7 +16,7 @@ use vezne::hardening::{MasterKey, MasterKeys, SealContext, Sealed, SecretText, k
 use vezne::provider::card_token::{self, CardTokenClient};
 use vezne::provider::{CardTokenizer, Credentials, TokenizeCall, read_credentials, write_credentials};
 use vezne::sandbox::magic::MAGIC_CARDS;
-use vezne::server::ReloadingCertificate;
+use vezne::server::{self, ReloadingCertificate};
 use vezne::startup::{Application, StartupError};
 use vezne::store::SqliteStore;
 
@@ -228,7 +228,12 @@ async fn a_configuration_and_its_start_show_no_content_of_a_file() {
         let mut config = config.clone();
         break_it(&mut config, file.clone());
         let started = std::thread::spawn(move || {
-            actix_rt::System::new().block_on(async { Application::build(&config, None).err() })
+            let keys = match MasterKeys::load(&config.keys) {
+                Ok(keys) => keys,
+                Err(error) => return Some(StartupError::from(error)),
+            };
+            let listeners = server::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+            actix_rt::System::new().block_on(async { Application::build(&config, keys, listeners).err() })
         });
         let error = started.join().unwrap().expect("it cannot start with that file");
         said.hear(&error);

@@ -1,9 +1,13 @@
 //! The program as an operator runs it: commands, exit codes, what is printed.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod environment;
+mod hardening;
 mod keys;
+#[cfg(feature = "sandbox")]
+mod residue;
 
 use serde_json::Value;
 use std::fs;

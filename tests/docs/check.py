@@ -107,15 +107,68 @@ def the_schedule_is_the_default():
     check("schedule of docs/callbacks.md", waits == numbers, f"code {numbers}, document {waits}")
 
 
-# Tests that SECURITY.md names
+# What the documents for assessors name: tests, steps, commands, settings, files
+
+EVIDENCE = ["SECURITY.md", "docs/pci.md"]
+
+
+def code_of(document):
+    return re.findall(r"`([^`\n]+)`", re.sub(r"(?ms)^```.*?^```", "", text_of(document)))
 
 
 def named_tests_exist():
-    named = re.findall(r"`([\w/.]+\.rs)::(\w+)`", text_of("SECURITY.md"))
-    check("SECURITY.md names tests", len(named) > 10)
-    for file, name in named:
-        exists = (ROOT / file).is_file() and re.search(rf"\bfn {name}\(", text_of(file))
-        check(f"test {file}::{name} of SECURITY.md", exists, "there is no such test")
+    for document in EVIDENCE:
+        named = [code for code in code_of(document) if "::" in code and code != "file::name"]
+        check(f"{document} names tests", len(named) > 10)
+        for code in named:
+            file, _, name = code.partition("::")
+            exists = (ROOT / file).is_file() and is_a_test(text_of(file), name)
+            check(f"test {code} of {document}", exists, "there is no such test")
+
+
+def is_a_test(code, name):
+    """A function with a test's attribute that CI runs: attributes stand directly above."""
+    found = re.search(rf"((?:^ *#\[.*\]\n)+) *(?:async )?fn {re.escape(name)}\(", code, re.M)
+    return found and re.search(r"#\[(?:tokio::)?test\b", found.group(1)) and "#[ignore" not in found.group(1)
+
+
+def named_steps_exist():
+    steps = set(re.search(r"STEPS=\(([^)]*)\)", text_of("tests/run.sh")).group(1).split())
+    for document in EVIDENCE:
+        text = text_of(document)
+        named = re.findall(r"tests/run\.sh (\w+)", text) + re.findall(r"step `(\w+)` of `tests/run\.sh`", text)
+        check(f"{document} names steps", named)
+        for step in named:
+            check(f"step {step} of {document}", step in steps, "tests/run.sh has no such step")
+
+
+def verbs_of(file, enumeration):
+    """The variants of a command line's enum, as they are typed."""
+    body = re.search(rf"enum {enumeration} \{{\n(.*?)^\}}", text_of(file), re.S | re.M).group(1)
+    return {re.sub(r"(?<=.)([A-Z])", r"-\1", name).lower() for name in re.findall(r"(?m)^    ([A-Z]\w*)", body)}
+
+
+def named_commands_exist():
+    commands = verbs_of("src/cli/mod.rs", "Verb")
+    groups = {group: verbs_of(f"src/cli/{group}/mod.rs", "Verb") for group in ["keys", "merchant"]}
+    check("src/cli has commands", {"serve", "check-config"} <= commands and "rotate-key" in groups["merchant"])
+    for document in EVIDENCE:
+        for code in code_of(document):
+            words = code.split()
+            if words[0] == "vezne" and len(words) > 1:
+                is_known = words[1] in commands and (words[1] not in groups or words[2] in groups[words[1]])
+                check(f"command {code} of {document}", is_known, "there is no such command")
+
+
+def named_settings_and_files_exist():
+    keys = set(re.findall(r"(?m)^\| `([a-z_.A-Z]+)` \|", text_of("docs/configuration.md")))
+    sections = {key.split(".")[0] for key in keys if "." in key}
+    for document in EVIDENCE:
+        for code in code_of(document):
+            if re.fullmatch(r"[a-z]+\.[a-z_.]+", code) and code.split(".")[0] in sections:
+                check(f"setting {code} of {document}", code in keys, "docs/configuration.md has no such key")
+            if re.fullmatch(r"(?:src|tests|docs|deploy|static)/[\w./-]+", code):
+                check(f"file {code} of {document}", (ROOT / code).exists(), "there is no such file")
 
 
 # Examples
@@ -265,6 +318,9 @@ def main():
     cards_are_those_of_the_sandbox()
     the_schedule_is_the_default()
     named_tests_exist()
+    named_steps_exist()
+    named_commands_exist()
+    named_settings_and_files_exist()
     the_readme_quotes_the_examples()
     the_worked_example_recomputes()
     the_examples_tell_genuine_from_forged()

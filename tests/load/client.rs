@@ -18,6 +18,7 @@ use rustls::version::TLS13;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_rustls::TlsConnector;
+use vezne::residue::RandomCards;
 
 /// A connection that can send requests.
 pub type Sender = SendRequest<Full<Bytes>>;
@@ -33,6 +34,11 @@ pub struct Journey {
     pub form: String,
     /// The card's number.
     pub card: String,
+}
+
+/// The next card's number, as it is typed.
+pub fn typed(cards: &mut RandomCards) -> String {
+    String::from_utf8_lossy(&cards.number()).into_owned()
 }
 
 /// A key exchange that both servers can do.

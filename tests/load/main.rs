@@ -1,23 +1,25 @@
 //! vezne and nginx under the same journeys, side by side; docs/speed.md tells
 //! what the figures mean. Run by `tests/load/run.sh`, which builds and pins.
 
+#![forbid(unsafe_code)]
 // Counts of journeys and KiB are far from where f64 leaves out whole numbers.
 #![allow(clippy::cast_precision_loss)]
 
-mod cards;
 mod client;
 mod load;
 mod machine;
+#[path = "../shared/operator.rs"]
+mod operator;
 mod process;
 mod report;
 mod rounds;
 mod standing;
+#[path = "../shared/trust.rs"]
 mod trust;
 mod upstream;
 mod window;
 mod yardstick;
 
-use cards::Cards;
 use clap::Parser;
 use client::KeyExchange;
 use load::Pace;
@@ -26,6 +28,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 use upstream::Upstream;
+use vezne::residue::RandomCards;
 use window::Window;
 use yardstick::Yardstick;
 
@@ -84,7 +87,7 @@ struct Run {
     args: Args,
     upstream: Upstream,
     exchange: KeyExchange,
-    cards: Cards,
+    cards: RandomCards,
 }
 
 fn main() -> Outcome<()> {
@@ -98,7 +101,7 @@ fn main() -> Outcome<()> {
 async fn measure(args: Args) -> Outcome<()> {
     let upstream = Upstream::start(&args.folder.join("upstream"))?;
     let yardstick = Yardstick::install(&args.nginx, &args.folder.join("nginx"), &upstream)?;
-    let mut run = Run { exchange: yardstick.exchange, args, upstream, cards: Cards::new(SEED) };
+    let mut run = Run { exchange: yardstick.exchange, args, upstream, cards: RandomCards::from_seed(SEED) };
     run.head()?;
     if run.args.cost {
         return run.cost().await;

@@ -2,7 +2,6 @@
 //! meanwhile happens to all.
 
 use crate::Outcome;
-use crate::cards::Cards;
 use crate::client::{Client, Journey};
 use crate::load::{Load, Pace};
 use crate::process::{Process, own_cpu};
@@ -11,6 +10,7 @@ use crate::window::Window;
 use crate::yardstick::Yardstick;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use vezne::residue::RandomCards;
 
 /// More journeys than this share that fail make a run worthless.
 const FAULTS: f64 = 0.001;
@@ -41,7 +41,7 @@ pub struct Figures {
 
 impl Contender<'_> {
     /// Ways through this server; creates the sessions that they need.
-    pub async fn journeys(&self, count: usize, cards: &mut Cards) -> Outcome<Vec<Journey>> {
+    pub async fn journeys(&self, count: usize, cards: &mut RandomCards) -> Outcome<Vec<Journey>> {
         match self.window {
             Some(window) => window.open_sessions(&self.client, count, cards).await,
             None => Ok(Yardstick::journeys(count, cards)),
@@ -49,7 +49,13 @@ impl Contender<'_> {
     }
 
     /// One round, sessions created beforehand.
-    pub async fn round(&self, count: usize, pace: Pace, upstream: &Upstream, cards: &mut Cards) -> Outcome<Figures> {
+    pub async fn round(
+        &self,
+        count: usize,
+        pace: Pace,
+        upstream: &Upstream,
+        cards: &mut RandomCards,
+    ) -> Outcome<Figures> {
         let journeys = self.journeys(count, cards).await?;
         let callbacks = upstream.callbacks();
         let (server, generator) = (self.process.cpu()?, own_cpu()?);
@@ -79,7 +85,7 @@ pub async fn alternate<const N: usize>(
     count: usize,
     pace: Pace,
     upstream: &Upstream,
-    cards: &mut Cards,
+    cards: &mut RandomCards,
 ) -> Outcome<[Vec<Figures>; N]> {
     let mut figures = [const { Vec::new() }; N];
     for _ in 0..rounds {

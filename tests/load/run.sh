@@ -15,7 +15,7 @@ if ! command -v nginx >/dev/null; then
         'apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx-light' >&2
 fi
 
-cargo build --release --bin vezne --example load >&2
+cargo build --release --locked --bin vezne --example load >&2
 target="${CARGO_TARGET_DIR:-target}"
 
 # Beside the build and not in /tmp, which may be memory: there, a durable

@@ -1,7 +1,6 @@
 //! What vezne costs before anybody pays: memory, the start, the page's size.
 
 use crate::Outcome;
-use crate::cards::Cards;
 use crate::client::{Client, KeyExchange};
 use crate::report::median;
 use crate::window::Window;
@@ -10,6 +9,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use vezne::residue::RandomCards;
 
 const SESSIONS: usize = 1000;
 const CONNECTIONS: usize = 500;
@@ -17,7 +17,7 @@ const CONNECTIONS: usize = 500;
 const BATCH: usize = 25;
 
 /// Memory with open sessions and idle connections, each of which has taken a page.
-pub async fn memory(window: &Window, exchange: KeyExchange, cards: &mut Cards) -> Outcome<()> {
+pub async fn memory(window: &Window, exchange: KeyExchange, cards: &mut RandomCards) -> Outcome<()> {
     let process = window.start()?;
     let client = window.client(exchange)?;
     let journeys = window.open_sessions(&client, SESSIONS, cards).await?;
@@ -41,7 +41,7 @@ async fn visit(client: &Client, page: &str) -> Outcome<crate::client::Sender> {
 
 /// The time from the program's start to the last byte of a first page, on a
 /// store that is there.
-pub async fn start(window: &Window, exchange: KeyExchange, starts: usize, cards: &mut Cards) -> Outcome<()> {
+pub async fn start(window: &Window, exchange: KeyExchange, starts: usize, cards: &mut RandomCards) -> Outcome<()> {
     let client = window.client(exchange)?;
     let page = {
         let _running = window.start()?;

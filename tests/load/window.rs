@@ -2,25 +2,22 @@
 //! starts it, and filled with sessions through its API.
 
 use crate::Outcome;
-use crate::cards::Cards;
-use crate::client::{Client, Journey, KeyExchange, Sender, send};
+use crate::client::{Client, Journey, KeyExchange, Sender, send, typed};
+use crate::operator::{Operator, text, write_master_key};
 use crate::process::Process;
 use crate::upstream::Upstream;
-use aws_lc_rs::rand;
-use data_encoding::BASE64;
 use futures_util::future::try_join_all;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use uuid::Uuid;
+use vezne::residue::RandomCards;
 use vezne::server::bind;
 
 /// Connections over which sessions are created at the same time.
@@ -41,23 +38,13 @@ impl Window {
     pub fn install(binary: &Path, folder: &Path, upstream: &Upstream, callbacks: bool) -> Outcome<Self> {
         fs::create_dir(folder)?;
         let listener = bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))])?.remove(0);
-        let mut master_key = [0; 32];
-        rand::fill(&mut master_key).map_err(|_| "the system has no randomness")?;
-        let private =
-            &mut OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join("master.key"))?;
-        private.write_all(BASE64.encode(&master_key).as_bytes())?;
+        write_master_key(folder)?;
         let config = folder.join("vezne.toml");
         fs::write(&config, configuration(listener.local_addr()?, upstream))?;
-        let mut window = Self {
-            binary: binary.to_owned(),
-            config,
-            listener,
-            api_key: String::new(),
-            shop_url: upstream.shop_url(),
-            callbacks,
-        };
-        window.api_key = window.create_merchant(upstream)?;
-        Ok(window)
+        let shop_url = upstream.shop_url();
+        let operator = Operator { binary, config: &config };
+        let api_key = operator.create_merchant(&shop_url, &upstream.merchant)?;
+        Ok(Self { binary: binary.to_owned(), config, listener, api_key, shop_url, callbacks })
     }
 
     /// Starts it on the socket that it was installed with, which takes
@@ -85,10 +72,10 @@ impl Window {
     }
 
     /// Opens sessions and returns the way through each.
-    pub async fn open_sessions(&self, client: &Client, count: usize, cards: &mut Cards) -> Outcome<Vec<Journey>> {
+    pub async fn open_sessions(&self, client: &Client, count: usize, cards: &mut RandomCards) -> Outcome<Vec<Journey>> {
         let shares = (0..API_CONNECTIONS).map(|index| (count + index) / API_CONNECTIONS);
         let pages = try_join_all(shares.map(|share| self.open_over_one_connection(client, share))).await?;
-        let journey = |page: String| Journey { form: page.clone(), page, card: cards.number() };
+        let journey = |page: String| Journey { form: page.clone(), page, card: typed(cards) };
         Ok(pages.into_iter().flatten().map(journey).collect())
     }
 
@@ -124,32 +111,6 @@ impl Window {
         let page = answer["url"].as_str().and_then(|url| url.find("/c/").map(|at| url[at..].to_owned()));
         page.ok_or_else(|| format!("a session was answered {status}: {answer}").into())
     }
-
-    /// A merchant with the upstream's keys; returns its API key.
-    fn create_merchant(&self, upstream: &Upstream) -> Outcome<String> {
-        let allow = upstream.shop_url();
-        let created = self.command(&["create", "--name", "Deneme Mağazası", "--allow", &allow], "")?;
-        let id = created["id"].as_str().ok_or("the merchant has no id")?;
-        let (merchant, mode) = (&upstream.merchant, ["--mode", "test"]);
-        let keys = ["--public-key", &merchant.public_key, "--merchant-number", &merchant.merchant_number];
-        self.command(&[&["set-provider", id], &mode[..], &keys].concat(), &merchant.secret_key)?;
-        Ok(created["apiKeys"]["test"].as_str().ok_or("the merchant has no key")?.to_owned())
-    }
-
-    /// `vezne merchant …`, answered in JSON.
-    fn command(&self, arguments: &[&str], input: &str) -> Outcome<Value> {
-        let mut command = Command::new(&self.binary);
-        command.arg("merchant").args(arguments).args(["--json", "--config", text(&self.config)?]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(input.as_bytes())?;
-        }
-        let output = child.wait_with_output()?;
-        if !output.status.success() {
-            return Err(format!("vezne merchant {}: {}", arguments[0], output.status).into());
-        }
-        Ok(serde_json::from_slice(&output.stdout)?)
-    }
 }
 
 /// Everything as in production, but for one worker, limits that a single client
@@ -157,6 +118,7 @@ impl Window {
 fn configuration(address: SocketAddr, upstream: &Upstream) -> String {
     let quoted = |path: &Path| json!(path).to_string();
     let (ca_file, certificate) = (quoted(&upstream.ca_file), quoted(&upstream.certificate.certificate));
+    let callback_port = upstream.address().port();
     let (private_key, token_url) = (quoted(&upstream.certificate.private_key), upstream.token_url());
     format!(
         r#"
@@ -176,6 +138,7 @@ ca_file = {ca_file}
 ca_file = {ca_file}
 [egress]
 allow = ["127.0.0.0/8"]
+ports = [{callback_port}]
 [limits]
 api_per_second = 100000
 page_per_minute = 1000000
@@ -183,8 +146,4 @@ page_per_minute = 1000000
 level = "warn"
 "#
     )
-}
-
-fn text(path: &Path) -> Outcome<&str> {
-    path.to_str().ok_or_else(|| format!("{} is not UTF-8", path.display()).into())
 }

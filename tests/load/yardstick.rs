@@ -2,8 +2,7 @@
 //! the form to the same upstream, over TLS connections that it keeps.
 
 use crate::Outcome;
-use crate::cards::Cards;
-use crate::client::{Client, Journey, KeyExchange};
+use crate::client::{Client, Journey, KeyExchange, typed};
 use crate::process::Process;
 use crate::upstream::Upstream;
 use hyper::StatusCode;
@@ -11,6 +10,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use vezne::residue::RandomCards;
 use vezne::sandbox::TOKEN_PATH;
 
 const PAGE: &str = "/page.html";
@@ -55,8 +55,8 @@ impl Yardstick {
     }
 
     /// Ways through the static page: alike but for the card.
-    pub fn journeys(count: usize, cards: &mut Cards) -> Vec<Journey> {
-        let journey = || Journey { page: PAGE.to_owned(), form: TOKEN_PATH.to_owned(), card: cards.number() };
+    pub fn journeys(count: usize, cards: &mut RandomCards) -> Vec<Journey> {
+        let journey = || Journey { page: PAGE.to_owned(), form: TOKEN_PATH.to_owned(), card: typed(cards) };
         std::iter::repeat_with(journey).take(count).collect()
     }
 }

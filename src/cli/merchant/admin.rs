@@ -3,12 +3,14 @@
 use crate::cli::Failure;
 use crate::config::Config;
 use crate::hardening::secret::fill_random;
-use crate::hardening::{MasterKeys, SealContext, Sealer, SecretText, random_text};
+use crate::hardening::{Fingerprint, MasterKeys, SealContext, Sealer, SecretText, random_text};
 use crate::id::{KeyId, MerchantId};
 use crate::merchant::{AllowList, ApiKey, Merchant, Mode};
 use crate::provider::write_credentials;
 use crate::startup::{StartupError, open_store};
-use crate::store::{ApiKeyRecord, NewApiKey, NewSecret, SecretKind, SecretRecord, SharedStore, StoreError};
+use crate::store::{
+    ApiKeyRecord, Authenticated, NewApiKey, NewSecret, SecretKind, SecretRecord, SharedStore, StoreError,
+};
 use data_encoding::BASE64;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -99,6 +101,14 @@ impl Admin {
     pub async fn find(&self, id: &MerchantId) -> Result<Merchant, Failure> {
         let found = self.store.merchant(id.clone()).await?;
         found.ok_or_else(|| Failure::usage(format!("there is no merchant {id}")))
+    }
+
+    /// Whose key this is, if it is one of this store's.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn authenticate(&self, key: Fingerprint) -> Result<Option<Authenticated>, Failure> {
+        Ok(self.store.authenticate(key).await?)
     }
 
     /// A merchant's keys and providers, by name.

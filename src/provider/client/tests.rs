@@ -48,6 +48,8 @@ async fn an_answer_that_echoes_a_card_ends_its_connection() {
         answer(200, "", PAN),
         answer(400, "", &format!("{{\"card\":\"{grouped}\"}}")),
         answer(200, &format!("X-Echo: {PAN}\r\n"), ""),
+        answer(200, &format!("X-{PAN}: yes\r\n"), ""),
+        format!("HTTP/1.1 500 Card {PAN}\r\nContent-Length: 0\r\n\r\n"),
     ] {
         let server = TestServer::start(always(echo));
         let upstream = upstream(&server);

@@ -94,6 +94,7 @@ impl Directory {
         &self,
         demo: &Announcement,
         listen: SocketAddr,
+        shop: SocketAddr,
         certificate: &LeafFiles,
     ) -> Result<PathBuf, DemoError> {
         let master_key = self.file("master.key");
@@ -126,6 +127,7 @@ merchant_codes = ["0001", "0003", "9002", "9003", "9004"]
 
 [egress]
 allow = ["127.0.0.0/8", "::1/128"]
+ports = [{callback_port}]
 
 [limits]
 api_per_second = 2000
@@ -136,6 +138,7 @@ level = "info"
 format = "json"
 "#,
             public_url = demo.url,
+            callback_port = shop.port(),
             certificate = path(&certificate.certificate),
             private_key = path(&certificate.private_key),
             store = path(&self.file("vezne.db")),

@@ -141,7 +141,7 @@ where
         merchant: DemoMerchant::default(),
         pid: 0,
     };
-    let config = directory.write_config(&announcement, window, &certificate)?;
+    let config = directory.write_config(&announcement, window, shop, &certificate)?;
     // Callbacks go to the address itself: the shop listens there whatever `localhost` resolves to.
     let callback_url = format!("http://{shop}/callback");
     let known = directory.merchant()?;

@@ -23,7 +23,7 @@ use rusqlite::{Connection, OpenFlags};
 use sessions::Held;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -67,13 +67,23 @@ impl SqliteStore {
     }
 }
 
-/// Makes the file readable by its owner alone; SQLite gives its WAL the same mode.
+/// Makes the file readable by its owner alone, who is the folder's where root
+/// makes it: the window goes on as that user. SQLite gives its WAL the same mode
+/// and owner.
 fn create_private(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             Err(StoreError::Unavailable(format!("{}: {error}", path.display())))
         }
-        _ => Ok(()),
+        Err(_) => Ok(()),
+        Ok(file) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            if let Ok(owner) = folder.metadata() {
+                // Only root may; for anybody else the file is the maker's.
+                let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
+            }
+            Ok(())
+        }
     }
 }
 

@@ -1,27 +1,26 @@
 //! The service under test, with a merchant, a provider and a store of its own.
 
 use super::client::{Answer, Client, Request};
-use super::form::{Card, Form};
+use super::form::Card;
+use super::log::assert_nothing_was_masked;
 use super::merchant::MerchantEndpoint;
+use super::multipart::Form;
 use super::result::Query;
 use super::sandbox::Provider;
-use super::scene::{PATIENCE, TempDir};
+use super::scene::TempDir;
+use super::service::{Launch, Process, Service};
 use super::setup::Setup;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 use tokio_rustls::client::TlsStream;
 use vezne::cli::merchant::Admin;
 use vezne::config::Config;
 use vezne::id::MerchantId;
-use vezne::startup::Application;
 
 /// A running service and everybody around it.
 pub struct TestApp {
@@ -31,6 +30,7 @@ pub struct TestApp {
     pub shop: Shop,
     pub client: Client,
     pub(super) service: Option<Service>,
+    pub(super) launch: Launch,
     pub(super) address: SocketAddr,
     pub(super) config: Config,
     pub(super) directory: TempDir,
@@ -83,15 +83,27 @@ impl TestApp {
 
     /// Stops the service and starts it again on the same data and address.
     pub fn restart(&mut self) {
-        self.restart_with(|_| ());
+        if let Some(service) = self.service.take() {
+            service.stop();
+        }
+        let listener = TcpListener::bind(self.address).unwrap();
+        self.service = Some(self.launch.start(&self.config, listener));
     }
 
     /// The same with other settings.
     pub fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
-        self.service.take().unwrap().stop();
         change(&mut self.config);
-        let listener = TcpListener::bind(self.address).unwrap();
-        self.service = Some(Service::start(self.config.clone(), listener));
+        self.restart();
+    }
+
+    /// The service's process, where it is one of its own.
+    pub fn process(&self) -> &Process {
+        self.service.as_ref().unwrap().process()
+    }
+
+    /// Ends the service, which drains first; returns what its process has printed.
+    pub fn stop(&mut self) -> String {
+        self.service.take().unwrap().stop()
     }
 
     /// The origin as browsers send it.
@@ -213,6 +225,11 @@ impl TestApp {
         &self.config
     }
 
+    /// Where the service keeps its files.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// A file beside the database.
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory.join(name)
@@ -221,6 +238,15 @@ impl TestApp {
     /// Every file that the service wrote or was given.
     pub fn files(&self) -> Vec<PathBuf> {
         std::fs::read_dir(self.directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+impl Drop for TestApp {
+    /// Whatever a test did, nothing of it had to be masked in the log.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_nothing_was_masked();
+        }
     }
 }
 
@@ -240,32 +266,4 @@ pub fn wanted(changes: Value) -> Value {
 /// The value of the page's hidden field.
 pub fn form_token(html: &str) -> Option<&str> {
     html.split_once(r#"name="formToken" value=""#)?.1.split('"').next()
-}
-
-/// The service on a thread of its own.
-pub(super) struct Service {
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Service {
-    pub fn start(config: Config, listener: TcpListener) -> Self {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (sender, started) = mpsc::channel();
-        let thread = thread::spawn(move || {
-            actix_rt::System::new().block_on(async {
-                let application = Application::build(&config, Some(vec![listener])).unwrap();
-                sender.send(()).unwrap();
-                // A dropped sender stops the service as well: its test is over.
-                application.run_until(async { drop(stopped.await) }).await.unwrap();
-            });
-        });
-        started.recv_timeout(PATIENCE).unwrap();
-        Self { stop, thread }
-    }
-
-    fn stop(self) {
-        drop(self.stop);
-        self.thread.join().unwrap();
-    }
 }

@@ -60,6 +60,17 @@ impl Client {
         .expect("the connection is closed in time")
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Asks for a server of another name. Its certificate does not fit, and the handshake ends so.
+    pub async fn handshake_as(&self, name: &str) {
+        let tcp = TcpStream::connect(self.address).await.unwrap();
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        assert!(TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.is_err());
+    }
+
     pub async fn connect(&self) -> TlsStream<TcpStream> {
         let tcp = TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();

@@ -26,6 +26,11 @@ pub enum Reply {
     Redirect,
     /// No answer within anybody's patience.
     Hang,
+    /// What came goes back under this status: in the body, and a piece of it in
+    /// a header, in the reason's place of a redirect too.
+    Echo(u16),
+    /// 200 with this JSON.
+    Json(&'static str),
 }
 
 /// A callback as it came.
@@ -147,6 +152,12 @@ async fn receive(request: HttpRequest, body: Bytes, inbox: Data<Inbox>) -> HttpR
     match reply {
         Reply::Status(status) => HttpResponse::build(status.try_into().unwrap()).finish(),
         Reply::Redirect => HttpResponse::Found().insert_header(("location", "/elsewhere")).finish(),
+        Reply::Echo(status) => {
+            let text: String = body.iter().map(|&byte| char::from(byte)).filter(char::is_ascii_graphic).collect();
+            let echo = ("location", format!("/echo?{text}"));
+            HttpResponse::build(status.try_into().unwrap()).insert_header(echo).body(body)
+        }
+        Reply::Json(json) => HttpResponse::Ok().content_type("application/json").body(json),
         Reply::Hang => {
             tokio::time::sleep(2 * PATIENCE).await;
             HttpResponse::Ok().finish()

@@ -6,16 +6,21 @@ mod dns;
 mod form;
 mod log;
 mod merchant;
+#[path = "../../shared/multipart.rs"]
+mod multipart;
 mod result;
 mod sandbox;
 mod scene;
+mod service;
 mod setup;
 
 pub use app::{Session, TestApp, form_token, wanted};
 pub use client::Answer;
 pub use dns::NameServer;
-pub use form::{Card, Form, expiry_in};
-pub use log::{keep_log, logged};
+pub use form::{Card, expiry_in};
+pub use log::{install_log, keep_log, logged};
 pub use merchant::Reply;
+pub use multipart::Form;
 pub use result::{Query, verify};
 pub use scene::{PATIENCE, eventually};
+pub use setup::{NOBODY, Setup};

@@ -40,8 +40,12 @@ impl Provider {
         Self { merchant, sandbox, token_key, address, _server: server }
     }
 
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     pub fn url(&self) -> String {
-        format!("https://localhost:{}{TOKEN_PATH}", self.address.port())
+        format!("https://localhost:{}{TOKEN_PATH}", self.port())
     }
 
     /// How many calls came.

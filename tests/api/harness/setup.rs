@@ -1,12 +1,15 @@
 //! Everybody around the service, put in place before it starts.
 
-use super::app::{Service, Shop, TestApp};
+use super::app::{Shop, TestApp};
 use super::client::Client;
+use super::log::install_log;
 use super::merchant::{MerchantEndpoint, PUBLIC_NAME};
 use super::sandbox::Provider;
 use super::scene::{PATIENCE, TempDir};
+use super::service::{Launch, Process, give};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::process::Output;
 use std::time::Duration;
 use vezne::cli::merchant::Admin;
 use vezne::config::{Config, Environment};
@@ -14,11 +17,21 @@ use vezne::hardening::{MasterKey, SecretText, key_file};
 use vezne::merchant::Mode;
 use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES, LeafFiles};
 
+/// The variable with which every test has a `vezne serve` of its own, started by
+/// root and hardened: the whole suite is then a search for what it lacks.
+const HARDENED: &str = "VEZNE_API_HARDENED";
+/// nobody's number on every distribution.
+pub const NOBODY: u32 = 65534;
+
 /// Settings that differ from the harness's own.
 #[derive(Default)]
 pub struct Setup {
     settings: Vec<(String, String)>,
     stall: Option<Duration>,
+    callback_ports: Vec<u16>,
+    is_process: bool,
+    in_this_process: bool,
+    user: Option<u32>,
 }
 
 impl Setup {
@@ -28,12 +41,53 @@ impl Setup {
         self
     }
 
+    /// A port that callbacks may go to besides the merchant's own.
+    pub fn calling(mut self, port: u16) -> Self {
+        self.callback_ports.push(port);
+        self
+    }
+
+    /// As `vezne serve`, started by root, that goes on as this user.
+    pub fn served_by(self, user: u32) -> Self {
+        Self { is_process: true, user: Some(user), ..self }.set("server.user", &user.to_string())
+    }
+
     /// How long the provider takes for the stalling card.
     pub fn stall(self, stall: Duration) -> Self {
         Self { stall: Some(stall), ..self }
     }
 
+    /// The service is `vezne serve` in a process of its own.
+    pub fn in_a_process(self) -> Self {
+        Self { is_process: true, ..self }
+    }
+
+    /// In this process, also where the rest of the suite has a hardened one.
+    pub fn in_this_process(self) -> Self {
+        Self { in_this_process: true, ..self }
+    }
+
     pub async fn start(self) -> TestApp {
+        let hardened = std::env::var_os(HARDENED).is_some() && !self.is_process && !self.in_this_process;
+        let setup = if hardened { self.set("hardening", "require").served_by(NOBODY) } else { self };
+        let (mut app, environment, listener) = setup.install().await;
+        if let Some(environment) = environment {
+            app.launch = Launch::Process { environment, directory: app.directory.path().to_owned() };
+        }
+        app.service = Some(app.launch.start(&app.config, listener));
+        app
+    }
+
+    /// Starts `vezne serve`, which is to refuse: as root, or as whoever runs the test.
+    pub async fn refused(self) -> Output {
+        let setup = Self { is_process: true, ..self };
+        let (app, environment, listener) = setup.install().await;
+        Process::refused(&environment.unwrap(), app.directory.path(), listener)
+    }
+
+    /// Everything but the service itself, which has an environment when it is a process.
+    async fn install(self) -> (TestApp, Option<Environment>, TcpListener) {
+        install_log();
         let directory = TempDir::new();
         let ca = DevCa::open_or_create(directory.path()).unwrap();
         let leaf = ca.issue("server", &LOOPBACK_NAMES).unwrap();
@@ -48,6 +102,8 @@ impl Setup {
         let usual = [
             ("server.public_url", format!("https://localhost:{}", address.port())),
             ("provider.card_token.test.url", sandbox.url()),
+            // The provider as well: a test calls back to what has another's certificate.
+            ("egress.ports", listed([merchant.port, sandbox.port()].iter().chain(&self.callback_ports))),
         ];
         let fixed = USUAL.map(|(key, value)| (key, value.to_owned()));
         environment.extend(usual.into_iter().chain(fixed).map(|(key, value)| (variable(key), value)));
@@ -56,8 +112,13 @@ impl Setup {
 
         let admin = Admin::open(&config).unwrap();
         let shop = create_shop(&admin, &merchant, &sandbox).await;
-        let service = Some(Service::start(config.clone(), listener));
-        TestApp { merchant, sandbox, admin, shop, client, service, address, config, directory }
+        if let Some(user) = self.user {
+            give(directory.path(), user);
+        }
+        let launch = Launch::Thread;
+        let service = None;
+        let app = TestApp { merchant, sandbox, admin, shop, client, service, launch, address, config, directory };
+        (app, self.is_process.then_some(environment), listener)
     }
 }
 
@@ -72,6 +133,10 @@ const USUAL: [(&str, &str); 8] = [
     ("limits.api_per_second", "10000"),
     ("limits.page_per_minute", "100000"),
 ];
+
+fn listed<'a>(ports: impl Iterator<Item = &'a u16>) -> String {
+    ports.map(u16::to_string).collect::<Vec<_>>().join(",")
+}
 
 /// The variable that sets a key.
 fn variable(key: &str) -> String {

@@ -138,7 +138,7 @@ fn refused(body: &Value, mode: Mode) -> Vec<&'static str> {
         disabled_at: None,
         created_at: jiff::Timestamp::UNIX_EPOCH,
     };
-    let checked = request.check(&merchant, mode, Locale::is_known);
+    let checked = request.check(&merchant, mode, Locale::is_known, |port| port == 443);
     checked.err().unwrap_or_default().into_iter().map(|mistake| mistake.field).collect()
 }
 

@@ -1,7 +1,7 @@
-//! A client that believes every certificate. The generator talks to servers
-//! that it started itself on loopback, and the core that it shares with the
-//! upstream must not be what limits a run: checking signatures is the dearest
-//! part of a client's handshake.
+//! A client that believes every certificate. It talks to servers that its own
+//! run started on loopback, and the core that it shares with them must not be
+//! what limits a run: checking signatures is the dearest part of a client's
+//! handshake.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
