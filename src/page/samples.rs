@@ -31,7 +31,7 @@ impl Pages {
             merchant_name: "Shop",
             outcome: Outcome::Completed,
             next: SHOP,
-            embed_origin: None,
+            frame: None,
             sandbox: true,
         };
         forms.chain(notices).chain([self.done(&done)]).collect()
@@ -62,7 +62,7 @@ fn form<'a>(theme: &'a Theme, problem: Option<Problem<'a>>) -> FormView<'a> {
         expires_in_seconds: 900,
         this_month: (2026, 1),
         problem,
-        embed_origin: None,
+        frame: None,
         sandbox: true,
     }
 }
@@ -77,7 +77,7 @@ fn says<'a>(theme: &'a Theme, notice: Notice, back: Option<&'a str>) -> NoticeVi
         back,
         refresh_to: Some(PATH),
         request_id,
-        embed_origin: None,
+        frame: None,
         sandbox: true,
     }
 }
