@@ -46,6 +46,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(resource("/v1/sessions").route(get().to(api::list)).route(post().to(api::create)))
         .service(resource("/v1/sessions/{id}").route(get().to(api::read)))
         .service(resource("/v1/sessions/{id}/cancel").route(post().to(api::cancel)))
+        .service(resource("/csp").route(post().to(page::report)))
         .service(resource("/openapi.json").route(get().to(api::openapi)))
         .service(resource("/problems/{slug}").route(get().to(api::explain)))
         .service(resource("/livez").route(get().to(live)).route(head().to(live)))
@@ -92,9 +93,11 @@ fn known(method: &Method) -> &'static str {
     const { &METHODS }.iter().find(|known| *known == method).map_or("other", Method::as_str)
 }
 
-/// The process runs.
+/// The process runs. Pages of others may ask, too: a shop can find out whether a
+/// browser trusts the certificate before it sends a customer here.
 async fn live() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain").body("ok\n")
+    let for_all = ("Cross-Origin-Resource-Policy", "cross-origin");
+    HttpResponse::Ok().content_type("text/plain").insert_header(for_all).body("ok\n")
 }
 
 /// The process can serve: its store answers.

@@ -8,7 +8,7 @@ use crate::hardening::limits::Limits;
 use crate::hardening::secret::fill_random;
 use crate::hardening::{KeyringError, MasterKeyError, MasterKeys, request_head, stack};
 use crate::intake::FormTokens;
-use crate::page::Pages;
+use crate::page::{Pages, Violations};
 use crate::provider::CardTokenizer;
 use crate::provider::card_token::{self, CardTokenClient};
 use crate::routes;
@@ -154,6 +154,7 @@ fn window(config: &Config, keys: &MasterKeys, store: SharedStore) -> Result<Wind
         results: Results::new(Arc::clone(&store), Arc::clone(&sealer)),
         form_tokens: FormTokens::new(keys)?,
         pages: Pages::new().with_privacy_notice(config.page.privacy_url.as_deref()),
+        violations: Violations::default(),
         limits: Limits::new(&config.limits),
         public_url: config.server.public_url.clone(),
         with_hsts: config.server.wants_hsts(),

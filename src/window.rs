@@ -6,7 +6,7 @@ use crate::hardening::limits::Limits;
 use crate::hardening::{Sealer, SecretText};
 use crate::intake::FormTokens;
 use crate::merchant::Mode;
-use crate::page::Pages;
+use crate::page::{Pages, Violations};
 use crate::provider::CardTokenizer;
 use crate::store::SharedStore;
 use std::rc::Rc;
@@ -28,6 +28,8 @@ pub struct Window {
     pub form_tokens: FormTokens,
     /// Documents of the hosted page.
     pub pages: Pages,
+    /// What browsers kept the page from doing, by kind.
+    pub violations: Violations,
     /// Requests per merchant and client.
     pub limits: Limits,
     /// What browsers and merchants call this service; ends in a slash.

@@ -26,7 +26,7 @@ mod tests {
     use crate::id::{KeyId, MerchantId, SessionId};
     use crate::intake::FormTokens;
     use crate::merchant::{AllowList, ApiKey, Merchant, Mode};
-    use crate::page::Pages;
+    use crate::page::{Pages, Violations};
     use crate::routes;
     use crate::session::{Claimed, Completion, Release, SessionRequest};
     use crate::store::{ClaimOutcome, NewApiKey, NewSecret, SecretKind, SqliteStore, Store};
@@ -70,6 +70,7 @@ mod tests {
                 name: "Kırmızı Kedi".to_owned(),
                 allow_list: AllowList::parse(&[allowed]).unwrap(),
                 token_in_redirect: false,
+                theme: crate::merchant::Theme::default(),
                 disabled_at: None,
                 created_at: jiff::Timestamp::now(),
             };
@@ -88,6 +89,7 @@ mod tests {
                 results: Results::new(store.clone(), Arc::clone(&sealer)),
                 form_tokens: FormTokens::new(&master_keys).unwrap(),
                 pages: Pages::new(),
+                violations: Violations::default(),
                 limits: Limits::new(&LimitsConfig { api_per_second: 1000, page_per_minute: 1 }),
                 public_url: "https://pay.example/".parse().unwrap(),
                 with_hsts: true,

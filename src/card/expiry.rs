@@ -77,7 +77,7 @@ impl Expiry {
         if typed.is_empty() {
             return Err(ExpiryError::Empty);
         }
-        let (first, second) = match typed.iter().position(is_separator) {
+        let (first, second) = match typed.iter().position(|&byte| is_separator(byte)) {
             Some(at) => (&typed[..at], after_separators(&typed[at..])),
             None if matches!(typed.len(), 4 | 6) => typed.split_at(2),
             None => return Err(ExpiryError::Format),
@@ -126,12 +126,12 @@ impl Expiry {
     }
 }
 
-fn is_separator(byte: &u8) -> bool {
+fn is_separator(byte: u8) -> bool {
     matches!(byte, b'/' | b'-' | b' ')
 }
 
 fn after_separators(text: &[u8]) -> &[u8] {
-    let start = text.iter().position(|byte| !is_separator(byte));
+    let start = text.iter().position(|&byte| !is_separator(byte));
     start.map_or(&[], |start| &text[start..])
 }
 

@@ -23,10 +23,16 @@ pub(super) fn plain(typed: &[u8]) -> Zeroizing<Vec<u8>> {
 fn plain_character(character: char) -> Option<u8> {
     match character {
         '\0'..='\x7f' => u8::try_from(character).ok(),
-        '٠'..='٩' | '۰'..='۹' | '０'..='９' => Some(b'0' + (u32::from(character) & 15) as u8),
+        '٠'..='٩' | '۰'..='۹' | '０'..='９' => {
+            u8::try_from(u32::from(character) & 15).ok().map(|value| b'0' + value)
+        }
         // Marks of direction, zero-width spaces, the byte order mark (UAX 9 section 2).
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' => None,
-        '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => None,
+        '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{feff}' => None,
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe63}' | '\u{ff0d}' => Some(b'-'),
         '\u{2044}' | '\u{2215}' | '\u{ff0f}' => Some(b'/'),
         space if space.is_whitespace() => Some(b' '),

@@ -13,6 +13,7 @@ pub struct Failure {
 /// The published exit codes; 2 is also what clap exits with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Kind {
+    /// Failed inside, or found what should not be.
     Internal = 1,
     Usage = 2,
     Config = 3,
@@ -22,6 +23,11 @@ enum Kind {
 impl Failure {
     /// Something inside went wrong.
     pub fn internal(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Internal, message: message.into() }
+    }
+
+    /// What was compared is not what it should be.
+    pub fn differs(message: impl Into<String>) -> Self {
         Self { kind: Kind::Internal, message: message.into() }
     }
 

@@ -8,6 +8,8 @@ mod failure;
 mod hardening_self_test;
 pub mod keys;
 pub mod merchant;
+mod page_manifest;
+mod page_verify;
 mod residue;
 mod residue_plant;
 #[cfg(feature = "sandbox")]
@@ -29,7 +31,7 @@ pub struct Command {
     verb: Verb,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed inside · 2 wrong usage · 3 wrong configuration · \
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed inside, or a page differs · 2 wrong usage · 3 wrong configuration · \
     4 something needed is away (an address is taken, the store or a file cannot be opened)";
 
 #[derive(Subcommand)]
@@ -48,6 +50,10 @@ enum Verb {
     /// Make a master key, replace it, see what rests under which
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// List every script and style of the page, with hash and purpose
+    PageManifest(page_manifest::Args),
+    /// Compare a running page with what this program would send
+    PageVerify(page_verify::Args),
     /// Read a configuration and report every mistake in it
     CheckConfig(check_config::Args),
     /// Examine the surroundings: files, store, certificate, provider, hardening
@@ -76,6 +82,11 @@ impl Command {
             Verb::Sandbox(args) => sandbox::run(args),
             Verb::Merchant(verb) => merchant::run(verb),
             Verb::Keys(verb) => keys::run(verb),
+            Verb::PageManifest(args) => {
+                page_manifest::run(&args);
+                Ok(())
+            }
+            Verb::PageVerify(args) => page_verify::run(&args),
             Verb::CheckConfig(args) => check_config::run(args),
             Verb::Doctor(args) => doctor::run(&args),
             Verb::HardeningSelfTest(args) => hardening_self_test::run(&args),

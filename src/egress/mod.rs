@@ -7,6 +7,7 @@
 
 mod call;
 mod connect;
+mod fetch;
 mod guard;
 mod request;
 mod resolver;
@@ -18,6 +19,7 @@ mod tls;
 
 pub use call::{Answer, CallError, Delivery, post};
 pub use connect::{ConnectError, Connector, Sender};
+pub use fetch::{Page, fetch};
 pub use guard::{AddressGuard, Refused};
 pub use request::post_request;
 pub use resolver::{ResolveError, Resolver};

@@ -5,12 +5,13 @@ use super::{HandoffError, Results, SignedResult};
 use crate::config::CallbackConfig;
 use crate::egress::{Answer, CallError, ConnectError};
 use crate::hardening::SecretText;
+use crate::session::{Session, Violation};
 use crate::store::{Delivery, DeliveryOutcome, SecretKind};
 use aws_lc_rs::hmac;
 use data_encoding::BASE64;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// The longest wait that a `Retry-After` may ask for.
@@ -28,20 +29,23 @@ impl Message {
     /// The body says the same at every attempt; the timestamp and signatures
     /// are this attempt's.
     pub(super) async fn new(results: &Results, delivery: &Delivery, now: Timestamp) -> Result<Self, HandoffError> {
-        let result = results.of(&delivery.session).await?;
+        let data = match &delivery.violation {
+            Some(violation) => told_of(&delivery.session, violation),
+            None => told_of_end(&delivery.session, &results.of(&delivery.session).await?),
+        };
         let keys = results.secrets(&delivery.session.merchant, SecretKind::Webhook).await?;
-        Self::sign(delivery, &result, &keys, now).ok_or(HandoffError::NoSecret(SecretKind::Webhook.name()))
+        Self::signed(delivery, data, &keys, now).ok_or(HandoffError::NoSecret(SecretKind::Webhook.name()))
     }
 
     /// Signs a result's message with each of the merchant's live keys; `None`
     /// without a usable one.
     #[must_use]
     pub fn sign(delivery: &Delivery, result: &SignedResult, keys: &[SecretText], now: Timestamp) -> Option<Self> {
-        let mut data = result.to_json();
+        Self::signed(delivery, told_of_end(&delivery.session, result), keys, now)
+    }
+
+    fn signed(delivery: &Delivery, mut data: Map<String, Value>, keys: &[SecretText], now: Timestamp) -> Option<Self> {
         data.insert("metadata".to_owned(), json!(delivery.session.metadata));
-        if let Some(failure) = &delivery.session.failure {
-            data.insert("failure".to_owned(), json!(failure));
-        }
         let created_at = rfc3339(delivery.created_at);
         let body = json!({ "type": delivery.kind, "timestamp": created_at, "data": Value::Object(data) }).to_string();
         let id = delivery.event.as_str();
@@ -63,6 +67,25 @@ impl Message {
         }
         Some(Self { headers, body })
     }
+}
+
+/// What is told of a session's end: its result, and why it failed.
+fn told_of_end(session: &Session, result: &SignedResult) -> Map<String, Value> {
+    let mut fields = result.to_json();
+    fields.extend(session.failure.as_ref().map(|failure| ("failure".to_owned(), json!(failure))));
+    fields
+}
+
+/// What is told of a violation. It is no result: it has no status and no
+/// signature of its own, so that none can be made of it.
+fn told_of(session: &Session, violation: &Violation) -> Map<String, Value> {
+    let fields = [
+        ("session", json!(session.id)),
+        ("conversationId", json!(session.conversation_id)),
+        ("directive", json!(violation.directive.name())),
+        ("blocked", json!(violation.blocked.name())),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// `v1,` and the base64 of HMAC-SHA256 under the bytes that `whsec_` encodes.

@@ -11,10 +11,15 @@ use std::time::Duration;
 /// an attacker with many addresses can make us spend (about 100 bytes a key).
 const MAX_KEYS: usize = 100_000;
 
-/// The two limits of `[limits]`.
+/// Reports of a client that are read in a minute. A page sends few, of one kind
+/// each; they have a count of their own, so that they do not use up its pages.
+const REPORTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).unwrap();
+
+/// The two limits of `[limits]`, and that of reports.
 pub struct Limits {
     merchants: DefaultKeyedRateLimiter<String>,
     clients: DefaultKeyedRateLimiter<IpAddr>,
+    reports: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 /// Too many requests: how long to wait, at least one second.
@@ -34,6 +39,7 @@ impl Limits {
         Self {
             merchants: RateLimiter::keyed(Quota::per_second(api).allow_burst(burst)),
             clients: RateLimiter::keyed(Quota::per_minute(page)),
+            reports: RateLimiter::keyed(Quota::per_minute(REPORTS_PER_MINUTE)),
         }
     }
 
@@ -47,6 +53,14 @@ impl Limits {
     pub fn client(&self, address: IpAddr) -> Result<(), TooMany> {
         prune(&self.clients);
         self.clients.check_key(&subscriber(address)).map_err(|refusal| too_many(&refusal))
+    }
+}
+
+impl Limits {
+    /// Counts a report of a client's browser.
+    pub fn report(&self, address: IpAddr) -> Result<(), TooMany> {
+        prune(&self.reports);
+        self.reports.check_key(&subscriber(address)).map_err(|refusal| too_many(&refusal))
     }
 }
 

@@ -1,10 +1,16 @@
-//! Merchants: settings, API keys, allowed addresses. Pure.
+//! Merchants: settings, API keys, allowed addresses, themes. Pure.
 
 mod allow_list;
 mod api_key;
+mod contrast;
+mod logo;
+mod theme;
 
 pub use allow_list::{AllowList, AllowListError, AllowedUrl, UrlRefusal};
 pub use api_key::{ApiKey, Mode};
+pub use contrast::Color;
+pub use logo::{Logo, LogoError, MAX_LOGO_FILE};
+pub use theme::{Font, Scheme, Shade, Theme, ThemeChange, ThemeError, nearest_readable};
 
 use crate::id::MerchantId;
 use jiff::Timestamp;
@@ -21,6 +27,8 @@ pub struct Merchant {
     /// Whether a redirect carries the card token itself. Off by default: URLs
     /// end in logs and browser histories.
     pub token_in_redirect: bool,
+    /// How its pages look.
+    pub theme: Theme,
     /// When it was switched off: no API, no pages, callbacks still delivered.
     pub disabled_at: Option<Timestamp>,
     /// When it was created.

@@ -11,6 +11,10 @@ use std::collections::BTreeMap;
 
 /// Text of an inline `<style>` or `<script>`.
 pub(super) struct Asset {
+    /// Its name in the inventory of scripts and styles.
+    pub name: &'static str,
+    /// Why the page needs it (PCI DSS 6.4.3).
+    pub purpose: &'static str,
     /// What stands between the tags, byte for byte.
     pub text: String,
     /// `sha256-…` of the text (CSP level 3, section 2.3.1).
@@ -20,22 +24,35 @@ pub(super) struct Asset {
 impl Asset {
     pub fn new(text: String) -> Self {
         let hash = format!("sha256-{}", BASE64.encode(digest(&SHA256, text.as_bytes()).as_ref()));
-        Self { text, hash }
+        Self { name: "", purpose: "", text, hash }
+    }
+
+    /// Says what it is, and why it is there.
+    fn named(self, name: &'static str, purpose: &'static str) -> Self {
+        Self { name, purpose, ..self }
     }
 
     pub fn style() -> Self {
         Self::new(compact(include_str!("../../static/page.css")))
+            .named("page.css", "The look of every page, readable and usable by keyboard, on every screen.")
     }
 
     /// The form's script: what happens to typed text, then what happens on the page.
     pub fn form_script() -> Self {
         let sources = [include_str!("../../static/typing.js"), include_str!("../../static/form.js")];
-        Self::new(sources.map(compact).concat())
+        Self::new(sources.map(compact).concat()).named(
+            "form.js",
+            "The card form: groups digits while they are typed, checks fields in place, sends the form to this service \
+             without losing what was typed. The page works without it.",
+        )
     }
 
     /// Goes where the document says: to the shop, or back to a waiting page.
     pub fn leave_script() -> Self {
-        Self::new(compact(include_str!("../../static/leave.js")))
+        Self::new(compact(include_str!("../../static/leave.js"))).named(
+            "leave.js",
+            "Hand-off and waiting pages: goes to the merchant's page or back to the outcome at once. They work without it.",
+        )
     }
 }
 

@@ -1,11 +1,17 @@
 //! The Content-Security-Policy of a document: nothing, and then what it needs.
 
 use super::assets::Asset;
+use super::theme::Style;
 use std::fmt;
+
+/// Where browsers report what the policy stopped: `/csp`, by the name that
+/// `report-to` uses (Reporting API, section 3.1).
+pub(super) const ENDPOINTS: &str = "csp=\"/csp\"";
 
 /// A policy that grows by what a document does.
 pub(super) struct Policy<'a> {
-    style: &'a Asset,
+    fixed: &'a str,
+    theme: Option<&'a str>,
     script: Option<&'a Asset>,
     posts_here: bool,
     frame_ancestor: Option<&'a str>,
@@ -13,8 +19,13 @@ pub(super) struct Policy<'a> {
 
 impl<'a> Policy<'a> {
     /// Shows styled text, does nothing, and may not be framed.
-    pub fn new(style: &'a Asset) -> Self {
-        Self { style, script: None, posts_here: false, frame_ancestor: None }
+    pub fn new(style: &'a Style<'_>) -> Self {
+        Self::of_hashes(&style.fixed.hash, style.theme.as_ref().map(|theme| theme.hash.as_str()))
+    }
+
+    /// The same from the hashes of the fixed sheet and of a theme's.
+    pub fn of_hashes(fixed: &'a str, theme: Option<&'a str>) -> Self {
+        Self { fixed, theme, script: None, posts_here: false, frame_ancestor: None }
     }
 
     /// Runs this one script.
@@ -34,7 +45,7 @@ impl<'a> Policy<'a> {
 }
 
 /// `scheme://host[:port]` in the characters that cannot end a directive.
-fn is_origin(text: &str) -> bool {
+pub(super) fn is_origin(text: &str) -> bool {
     let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
     authority.is_some_and(|authority| !authority.is_empty() && authority.bytes().all(plain))
@@ -48,8 +59,13 @@ impl fmt::Display for Policy<'_> {
         if let Some(script) = self.script {
             write!(out, "script-src '{}'; ", script.hash)?;
         }
-        write!(out, "style-src '{}'; frame-ancestors {}; ", self.style.hash, self.frame_ancestor.unwrap_or("'none'"))?;
-        out.write_str("require-trusted-types-for 'script'; trusted-types 'none'")
+        write!(out, "style-src '{}'", self.fixed)?;
+        if let Some(theme) = self.theme {
+            write!(out, " '{theme}'")?;
+        }
+        write!(out, "; frame-ancestors {}; ", self.frame_ancestor.unwrap_or("'none'"))?;
+        // Browsers that know `report-to` leave `report-uri` alone.
+        out.write_str("require-trusted-types-for 'script'; trusted-types 'none'; report-uri /csp; report-to csp")
     }
 }
 
@@ -60,20 +76,30 @@ mod tests {
     #[test]
     fn the_whole_policy_of_a_form() {
         let (style, script) = (Asset::new("a{}".into()), Asset::new("b()".into()));
-        let policy = Policy::new(&style).script(&script).posts_here().frame_ancestor(Some("https://shop.example:8443"));
+        let policy = Policy::of_hashes(&style.hash, None)
+            .script(&script)
+            .posts_here()
+            .frame_ancestor(Some("https://shop.example:8443"));
         let expected = format!(
             "default-src 'none'; img-src data:; base-uri 'none'; connect-src 'self'; form-action 'self'; \
              script-src '{}'; style-src '{}'; frame-ancestors https://shop.example:8443; \
-             require-trusted-types-for 'script'; trusted-types 'none'",
+             require-trusted-types-for 'script'; trusted-types 'none'; report-uri /csp; report-to csp",
             script.hash, style.hash
         );
         assert_eq!(policy.to_string(), expected);
     }
 
     #[test]
+    fn a_theme_stands_beside_the_fixed_sheet() {
+        let (style, theme) = (Asset::new("a{}".into()), Asset::new(":root{}".into()));
+        let policy = Policy::of_hashes(&style.hash, Some(&theme.hash)).to_string();
+        assert!(policy.contains(&format!("style-src '{}' '{}'; ", style.hash, theme.hash)), "{policy}");
+    }
+
+    #[test]
     fn a_page_that_only_speaks_gets_no_script_and_no_form() {
         let style = Asset::new("a{}".into());
-        let policy = Policy::new(&style).to_string();
+        let policy = Policy::of_hashes(&style.hash, None).to_string();
         assert!(!policy.contains("script-src") && !policy.contains("connect-src"));
         assert!(policy.contains("form-action 'none'") && policy.contains("frame-ancestors 'none'"));
     }
@@ -83,7 +109,7 @@ mod tests {
         let style = Asset::new("a{}".into());
         for origin in ["https://a; script-src *", "https://a b", "https://a,b", "*", "https://", "data:x", "https://*"]
         {
-            let policy = Policy::new(&style).frame_ancestor(Some(origin)).to_string();
+            let policy = Policy::of_hashes(&style.hash, None).frame_ancestor(Some(origin)).to_string();
             assert!(policy.contains("frame-ancestors 'none';"), "{origin}");
         }
     }

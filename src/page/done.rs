@@ -3,7 +3,9 @@
 use super::assets::Asset;
 use super::notice::Tone;
 use super::texts::{Around, Texts, around, fill};
+use super::theme::Style;
 use super::{Locale, monogram};
+use crate::merchant::Theme;
 use askama::Template;
 
 /// What the cardholder is told on the way out.
@@ -22,6 +24,8 @@ pub enum Outcome {
 pub struct DoneView<'a> {
     /// The language.
     pub locale: Locale,
+    /// The merchant's theme.
+    pub theme: &'a Theme,
     /// Who the cardholder returns to.
     pub merchant_name: &'a str,
     /// How it ended.
@@ -40,7 +44,7 @@ pub struct DoneView<'a> {
 pub(super) struct DoneTemplate<'a> {
     locale: Locale,
     texts: &'static Texts,
-    style: &'a Asset,
+    style: &'a Style<'a>,
     script: Option<&'a Asset>,
     view: &'a DoneView<'a>,
     title: String,
@@ -53,7 +57,7 @@ pub(super) struct DoneTemplate<'a> {
 }
 
 impl<'a> DoneTemplate<'a> {
-    pub fn new(view: &'a DoneView<'a>, style: &'a Asset, script: &'a Asset, privacy: Option<&'a str>) -> Self {
+    pub fn new(view: &'a DoneView<'a>, style: &'a Style<'a>, script: &'a Asset, privacy: Option<&'a str>) -> Self {
         let texts = view.locale.texts();
         let (heading, tone) = match view.outcome {
             Outcome::Completed => (&texts.done.completed, Tone::Good),

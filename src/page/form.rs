@@ -3,7 +3,9 @@
 use super::assets::Asset;
 use super::problem::{Alert, Field, FieldProblem, Problem};
 use super::texts::{Around, Texts, around, fill};
+use super::theme::Style;
 use super::{Locale, monogram};
+use crate::merchant::Theme;
 use askama::Template;
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE64URL_NOPAD;
@@ -14,6 +16,8 @@ use data_encoding::BASE64URL_NOPAD;
 pub struct FormView<'a> {
     /// The language.
     pub locale: Locale,
+    /// The merchant's theme.
+    pub theme: &'a Theme,
     /// Who the cardholder is dealing with.
     pub merchant_name: &'a str,
     /// Where the form posts to: `/c/{secret}`.
@@ -43,7 +47,7 @@ type Message = Option<&'static str>;
 pub(super) struct FormTemplate<'a> {
     locale: Locale,
     texts: &'static Texts,
-    style: &'a Asset,
+    style: &'a Style<'a>,
     script: Option<&'a Asset>,
     data: &'a str,
     view: &'a FormView<'a>,
@@ -61,7 +65,7 @@ pub(super) struct FormTemplate<'a> {
 impl<'a> FormTemplate<'a> {
     pub fn new(
         view: &'a FormView<'a>,
-        style: &'a Asset,
+        style: &'a Style<'a>,
         script: &'a Asset,
         data: &'a str,
         privacy: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! The hosted page: documents, languages, security headers.
+//! The hosted page: documents, languages, themes, the policy and its reports.
 //!
 //! What makes documents is pure: a view goes in, a document and its
 //! Content-Security-Policy come out; no HTTP types, no clock. `visit` and
@@ -12,25 +12,36 @@ mod csp;
 mod done;
 mod form;
 mod handler;
+mod inventory;
 mod locale;
 mod notice;
 mod problem;
+mod report;
+mod samples;
+mod scan;
 mod texts;
+mod theme;
+mod verify;
 mod visit;
 
 pub use answer::{FieldMessage, ScriptAnswer};
 pub use done::{DoneView, Outcome};
 pub use form::FormView;
 pub use handler::{back, done, gone, show};
+pub use inventory::{Inventory, Item, Kind};
 pub use locale::Locale;
 pub use notice::{Notice, NoticeView};
 pub use problem::{Alert, Field, FieldProblem, Problem};
+pub use report::{Violations, report};
 pub use texts::Direction;
+pub use verify::{Fetched, verify};
 pub use visit::Visit;
 
+use crate::merchant::Theme;
 use askama::Template;
 use assets::Asset;
 use csp::Policy;
+use theme::{Palettes, Style};
 
 /// A page ready to be sent. It does not print: it holds the form's token.
 #[derive(Clone, Eq, PartialEq)]
@@ -45,6 +56,7 @@ pub struct Document {
 /// hashes, and the tables that each language's script reads.
 pub struct Pages {
     style: Asset,
+    palettes: Palettes,
     form_script: Asset,
     leave_script: Asset,
     /// By [`Locale`]: the form script's tables and texts.
@@ -60,8 +72,10 @@ impl Pages {
     /// When an embedded language file does not fit; a test loads each of them.
     #[must_use]
     pub fn new() -> Self {
+        let style = Asset::style();
         Self {
-            style: Asset::style(),
+            palettes: Palettes::of(&style.text),
+            style,
             form_script: Asset::form_script(),
             leave_script: Asset::leave_script(),
             form_data: Locale::all().map(assets::form_data).collect(),
@@ -85,8 +99,9 @@ impl Pages {
     #[must_use]
     pub fn form(&self, view: &FormView<'_>) -> Document {
         let data = self.form_data.get(view.locale.index()).map_or("", String::as_str);
-        let template = form::FormTemplate::new(view, &self.style, &self.form_script, data, self.privacy(view.locale));
-        let policy = Policy::new(&self.style).script(&self.form_script).posts_here().frame_ancestor(view.embed_origin);
+        let style = self.styled(view.theme);
+        let template = form::FormTemplate::new(view, &style, &self.form_script, data, self.privacy(view.locale));
+        let policy = Policy::new(&style).script(&self.form_script).posts_here().frame_ancestor(view.embed_origin);
         Document { html: render(&template), csp: policy.to_string() }
     }
 
@@ -94,8 +109,9 @@ impl Pages {
     #[must_use]
     pub fn notice(&self, view: &NoticeView<'_>) -> Document {
         let script = view.refreshes().then_some(&self.leave_script);
-        let template = notice::NoticeTemplate::new(view, &self.style, script, self.privacy(view.locale));
-        let policy = script.into_iter().fold(Policy::new(&self.style), Policy::script);
+        let style = self.styled(view.theme);
+        let template = notice::NoticeTemplate::new(view, &style, script, self.privacy(view.locale));
+        let policy = script.into_iter().fold(Policy::new(&style), Policy::script);
         Document { html: render(&template), csp: policy.frame_ancestor(view.embed_origin).to_string() }
     }
 
@@ -103,9 +119,28 @@ impl Pages {
     /// header with the same address makes it work without scripts.
     #[must_use]
     pub fn done(&self, view: &DoneView<'_>) -> Document {
-        let template = done::DoneTemplate::new(view, &self.style, &self.leave_script, self.privacy(view.locale));
-        let policy = Policy::new(&self.style).script(&self.leave_script).frame_ancestor(view.embed_origin);
+        let style = self.styled(view.theme);
+        let template = done::DoneTemplate::new(view, &style, &self.leave_script, self.privacy(view.locale));
+        let policy = Policy::new(&style).script(&self.leave_script).frame_ancestor(view.embed_origin);
         Document { html: render(&template), csp: policy.to_string() }
+    }
+}
+
+impl Pages {
+    /// Every script, style and data block that a page can carry, as this
+    /// program serves them: the inventory of PCI DSS 6.4.3.
+    #[must_use]
+    pub fn inventory(&self) -> Inventory {
+        // A field that is added must be placed here as well.
+        let Self { style, palettes: _, form_script, leave_script, form_data, privacy: _ } = self;
+        let mut items = vec![Item::style(style), Item::theme()];
+        items.extend([form_script, leave_script].map(Item::script));
+        items.extend(Locale::all().zip(form_data).map(|(locale, data)| Item::data(locale, data)));
+        Inventory::new(items)
+    }
+
+    fn styled<'a>(&'a self, theme: &'a Theme) -> Style<'a> {
+        Style::new(&self.style, &self.palettes, theme)
     }
 }
 

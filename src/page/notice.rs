@@ -4,7 +4,9 @@ use super::assets::Asset;
 use super::done::is_web_address;
 use super::problem::Alert;
 use super::texts::{Around, NoticeText, Texts, around};
+use super::theme::Style;
 use super::{Locale, monogram};
+use crate::merchant::Theme;
 use askama::Template;
 
 /// What the page says.
@@ -33,6 +35,8 @@ pub enum Notice {
 pub struct NoticeView<'a> {
     /// The language.
     pub locale: Locale,
+    /// The merchant's theme.
+    pub theme: &'a Theme,
     /// What it says.
     pub notice: Notice,
     /// Who the cardholder is dealing with; empty where nobody knows.
@@ -110,7 +114,7 @@ impl Notice {
 pub(super) struct NoticeTemplate<'a> {
     locale: Locale,
     texts: &'static Texts,
-    style: &'a Asset,
+    style: &'a Style<'a>,
     script: Option<&'a Asset>,
     view: &'a NoticeView<'a>,
     title: &'static str,
@@ -130,7 +134,7 @@ pub(super) struct NoticeTemplate<'a> {
 impl<'a> NoticeTemplate<'a> {
     pub fn new(
         view: &'a NoticeView<'a>,
-        style: &'a Asset,
+        style: &'a Style<'a>,
         script: Option<&'a Asset>,
         privacy: Option<&'a str>,
     ) -> Self {

@@ -16,6 +16,7 @@ fn locale(tag: &str) -> Locale {
 fn form_view(problem: Option<Problem<'_>>) -> FormView<'_> {
     FormView {
         locale: locale("tr"),
+        theme: &Theme::PLAIN,
         merchant_name: "Kırmızı Kedi Kitap",
         action: "/c/secret",
         cancel_action: Some("/c/secret/cancel"),
@@ -41,6 +42,7 @@ fn problems() -> [Option<Problem<'static>>; 5] {
 fn notice_view(notice: Notice) -> NoticeView<'static> {
     NoticeView {
         locale: locale("tr"),
+        theme: &Theme::PLAIN,
         notice,
         merchant_name: "Kırmızı Kedi",
         back: Some("https://shop.example/back?a=1&b=2"),
@@ -52,8 +54,8 @@ fn notice_view(notice: Notice) -> NoticeView<'static> {
 }
 
 fn done_view(next: &str) -> DoneView<'_> {
-    let (locale, merchant_name) = (locale("tr"), "Kırmızı Kedi");
-    DoneView { locale, merchant_name, outcome: Outcome::Completed, next, embed_origin: None, sandbox: false }
+    let (locale, merchant_name, theme) = (locale("tr"), "Kırmızı Kedi", &Theme::PLAIN);
+    DoneView { locale, theme, merchant_name, outcome: Outcome::Completed, next, embed_origin: None, sandbox: false }
 }
 
 /// The tags of a document that start with `name`, as `<name …>`.
@@ -287,4 +289,61 @@ fn what_others_wrote_keeps_its_direction_and_its_language() {
 fn the_form_stays_small() {
     let largest = problems().map(|problem| Pages::new().form(&form_view(problem)).html.len()).into_iter().max();
     assert!(largest < Some(60_000), "{largest:?}");
+}
+
+/// The inventory is read off the assets; this holds it to the documents.
+#[test]
+fn the_inventory_is_what_documents_carry() {
+    let pages = Pages::new();
+    let inventory = pages.inventory();
+    let mut seen = std::collections::BTreeSet::new();
+    let mut documents = pages.samples();
+    documents.extend(Locale::all().map(|locale| pages.form(&FormView { locale, ..form_view(None) })));
+    for document in documents {
+        for element in scan::elements(&document.html).unwrap() {
+            let kind = match element.name {
+                "style" => Kind::Style,
+                "script" if element.attribute("type") == Some("application/json") => Kind::Data,
+                "script" => Kind::Script,
+                _ => continue,
+            };
+            let found = inventory.find(kind, element.text).map(|item| item.name.clone());
+            let is_theme = pages.palettes.is_theme(element.text);
+            assert!(found.is_some() || is_theme, "not in the inventory: {}", element.text);
+            seen.insert(found.unwrap_or_else(|| "theme".to_owned()));
+        }
+    }
+    let listed = inventory.items.iter().map(|item| item.name.clone());
+    assert!(seen.iter().cloned().eq(listed.collect::<std::collections::BTreeSet<_>>()), "{seen:?}");
+    for item in &inventory.items {
+        assert!(!item.name.is_empty() && item.purpose.len() > 40, "{item:?}");
+        assert!(item.name == "theme" || (item.bytes.is_some() && item.sha384.is_some()), "{item:?}");
+    }
+}
+
+#[test]
+fn a_theme_is_beside_the_fixed_sheet_and_changes_nothing_of_it() {
+    use crate::merchant::{Scheme, ThemeChange};
+    let pages = Pages::new();
+    let accent = Some("#00703c".to_owned());
+    let theme = Theme::PLAIN.changed(ThemeChange { accent, scheme: Some(Scheme::Dark), ..ThemeChange::default() });
+    assert!(theme.is_err(), "dark pages need a lighter accent");
+    let accent = Some("#59cdb6".to_owned());
+    let change = ThemeChange { accent, scheme: Some(Scheme::Dark), radius: Some(0), ..ThemeChange::default() };
+    let theme = Theme::PLAIN.changed(change).unwrap();
+    let documents = [
+        pages.form(&FormView { theme: &theme, ..form_view(None) }),
+        pages.notice(&NoticeView { theme: &theme, ..notice_view(Notice::ServerTrouble) }),
+        pages.done(&DoneView { theme: &theme, ..done_view("https://shop.example/") }),
+    ];
+    for document in documents {
+        let sheets: Vec<_> =
+            document.html.split("<style>").skip(1).map(|it| it.split_once("</style>").unwrap().0).collect();
+        let hashes: Vec<_> = sheets.iter().map(|text| assets::Asset::new((*text).to_owned()).hash).collect();
+        assert!(document.csp.contains(&format!("style-src '{}' '{}';", hashes[0], hashes[1])), "{}", document.csp);
+        assert_eq!(hashes[0], pages.style.hash);
+        assert!(sheets[1].contains("--accent:#59cdb6;") && sheets[1].contains("--round:0px;"), "{}", sheets[1]);
+        assert!(document.html.contains("<meta name=\"color-scheme\" content=\"dark\">"));
+        assert_eq!(document.html.matches("name=\"theme-color\" content=\"#0e1217\">").count(), 1);
+    }
 }

@@ -1,12 +1,13 @@
 //! One request of a browser at the window: who asks, for which session, in
 //! which language, and how documents are answered to it.
 
+use super::csp;
 use super::{Document, DoneView, FormView, Locale, Notice, NoticeView, Outcome, Problem};
 use crate::card::Month;
 use crate::handoff::{self, HandoffError};
 use crate::hardening::Fingerprint;
 use crate::id::RequestId;
-use crate::merchant::{Merchant, Mode};
+use crate::merchant::{Merchant, Mode, Theme};
 use crate::session::{Session, SessionSecret, Status};
 use crate::store::StoreError;
 use crate::window::Window;
@@ -21,6 +22,8 @@ use jiff::Timestamp;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+const REPORTING_ENDPOINTS: HeaderName = HeaderName::from_static("reporting-endpoints");
 
 /// A browser's request, and the merchant it turned out to be for.
 pub struct Visit {
@@ -144,6 +147,7 @@ impl Visit {
         let path = self.path();
         let view = FormView {
             locale: self.locale,
+            theme: self.theme(),
             merchant_name: self.merchant_name(),
             action: &path,
             cancel_action: Some(&format!("{path}/cancel")),
@@ -162,6 +166,7 @@ impl Visit {
         let path = self.path();
         let view = NoticeView {
             locale: self.locale,
+            theme: self.theme(),
             notice,
             merchant_name: self.merchant_name(),
             back,
@@ -182,6 +187,7 @@ impl Visit {
         };
         let view = DoneView {
             locale: self.locale,
+            theme: self.theme(),
             merchant_name: self.merchant_name(),
             outcome,
             next,
@@ -190,6 +196,10 @@ impl Visit {
         };
         answer.insert_header((REFRESH, format!("0; url={next}")));
         self.document(answer, self.window.pages.done(&view))
+    }
+
+    fn theme(&self) -> &Theme {
+        self.merchant.as_ref().map_or(&Theme::PLAIN, |merchant| &merchant.theme)
     }
 
     fn merchant_name(&self) -> &str {
@@ -201,6 +211,7 @@ impl Visit {
             .insert_header(ContentType::html())
             .insert_header((CONTENT_LANGUAGE, self.locale.code()))
             .insert_header((CONTENT_SECURITY_POLICY, document.csp))
+            .insert_header((REPORTING_ENDPOINTS, csp::ENDPOINTS))
             .body(in_pieces(document.html))
     }
 }

@@ -6,11 +6,13 @@ mod claim;
 mod request;
 mod secret;
 mod state;
+mod violation;
 
 pub use claim::{Claimed, Completion, Release};
 pub use request::{InvalidField, NewSession, SessionRequest};
 pub use secret::SessionSecret;
 pub use state::{Failure, Status};
+pub use violation::{Blocked, Directive, Violation};
 
 use crate::card::CardSummary;
 use crate::hardening::Sealed;

@@ -250,6 +250,7 @@ mod tests {
             name: "Shop".to_owned(),
             allow_list: AllowList::parse(&["https://shop.example/", "https://shop.example:8443/"]).unwrap(),
             token_in_redirect: false,
+            theme: crate::merchant::Theme::default(),
             disabled_at: None,
             created_at: jiff::Timestamp::UNIX_EPOCH,
         };

@@ -12,7 +12,7 @@ pub use sqlite::SqliteStore;
 use crate::hardening::{Fingerprint, Sealed};
 use crate::id::{EventId, KeyId, MerchantId, SessionId};
 use crate::merchant::{Merchant, Mode};
-use crate::session::{Claimed, Completion, NewSession, Release, Session, Status};
+use crate::session::{Claimed, Completion, NewSession, Release, Session, Status, Violation};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -215,6 +215,8 @@ pub struct Delivery {
     pub attempt: u32,
     /// The session it is about.
     pub session: Session,
+    /// Of a `page.violation`: what its page was kept from doing.
+    pub violation: Option<Violation>,
 }
 
 /// What became of a delivery.
@@ -289,6 +291,10 @@ pub trait Store: Send + Sync {
     async fn cancel(&self, id: SessionId) -> Result<CancelOutcome, StoreError>;
     /// Ends up to `limit` sessions whose time is over, with their events; says how many.
     async fn expire_sessions(&self, limit: u32) -> Result<u32, StoreError>;
+
+    /// Writes the event of a violation, one for each session and directive; says
+    /// whether this was it. A session without a callback address has none.
+    async fn record_violation(&self, session: SessionId, violation: Violation) -> Result<bool, StoreError>;
 
     /// Leases callbacks that are due.
     async fn lease_deliveries(&self, ask: DeliveryAsk) -> Result<Vec<Delivery>, StoreError>;

@@ -10,16 +10,18 @@ use tracing::field::{Field, Visit};
 /// Every name that a field may have, sorted. A field by another name is
 /// dropped and counted: what is logged is decided here, not where a log line
 /// is written. None of them may hold card data, a key or a session's secret.
-pub const ALLOWED: [&str; 43] = [
+pub const ALLOWED: [&str; 45] = [
     "address",
     "attempt",
     "attempts",
+    "blocked",
     "bytes",
     "code",
     "connections",
     "count",
     "delivery",
     "detail",
+    "directive",
     "duration_ms",
     "error",
     "event",

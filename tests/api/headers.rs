@@ -43,12 +43,18 @@ async fn every_answer_is_named_and_secured() {
             ("referrer-policy", "same-origin"),
             ("x-content-type-options", "nosniff"),
             ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", if what == "/livez" { "cross-origin" } else { "same-origin" }),
+            ("origin-agent-cluster", "?1"),
         ] {
             assert_eq!(answer.header(name), value, "{what}: {name}");
         }
         let csp = answer.header("content-security-policy");
         assert!(csp.contains("default-src 'none'") && csp.contains("frame-ancestors 'none'"), "{what}: {csp}");
         assert!(!csp.contains("unsafe"), "{what}: {csp}");
+        let is_document = csp.contains("style-src");
+        let endpoint = if is_document { "csp=\"/csp\"" } else { "" };
+        assert_eq!(answer.header("reporting-endpoints"), endpoint, "{what}");
+        assert_eq!(csp.contains("report-uri /csp; report-to csp"), is_document, "{what}: {csp}");
         assert!(answer.header("permissions-policy").contains("camera=()"), "{what}");
         assert!(!answer.headers.contains_key("strict-transport-security"), "{what}: loopback");
         assert!(!answer.headers.contains_key("server") && !answer.headers.contains_key("x-powered-by"), "{what}");

@@ -8,6 +8,8 @@ import { connect } from 'node:tls';
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  // Reports of a page's policy are sent at once, not after a minute.
+  '--short-reporting-delay',
 ];
 
 // Playwright switches the back/forward cache off; customers have it.

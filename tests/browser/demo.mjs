@@ -1,7 +1,7 @@
 // The real binary: `vezne demo` in a directory of its own, and what the shop's
 // and the provider's side know of an order.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -11,12 +11,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 // How long a condition may take to come true; a limit, not a pace.
 const PATIENCE_MS = 30_000;
 
 const target = (profile) => fileURLToPath(new URL(`../../target/${profile}/vezne`, import.meta.url));
 const binary = process.env.VEZNE ?? [target('ci'), target('debug')].find(existsSync) ?? target('ci');
+
+const run = promisify(execFile);
 
 export class Demo {
   #process;
@@ -54,6 +57,14 @@ export class Demo {
   createSession(wishes = {}) {
     const body = { purpose: 'tokenize', conversationId: `order-${crypto.randomUUID()}`, returnUrl: this.returnUrl, ...wishes };
     return this.#api('POST', '/v1/sessions', body);
+  }
+
+  // What an operator changes of the demo's merchant, as on the command line.
+  async updateMerchant(...args) {
+    const common = ['--config', join(this.#directory, 'vezne.toml'), '--json'];
+    const list = JSON.parse((await run(binary, ['merchant', 'list', ...common])).stdout);
+    const [{ id }] = list.merchants;
+    return JSON.parse((await run(binary, ['merchant', 'update', id, ...args, ...common])).stdout);
   }
 
   session(id) {

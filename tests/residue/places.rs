@@ -79,6 +79,25 @@ pub fn wrong_fields(attempt: &Attempt<'_>) -> Exchange {
     answered(post(attempt, ACCEPT, &form.finish()))
 }
 
+/// In what a browser reports of the page: the address that was called, or the
+/// piece of the script.
+pub fn reports(attempt: &Attempt<'_>) -> Exchange {
+    let (number, page) = (attempt.card.number.as_str(), format!("https://{}{}", attempt.host, attempt.path));
+    let called = format!("https://evil.example/?card={number}");
+    let (kind, body) = if attempt.index % 2 == 0 {
+        let report =
+            json!({"documentURL": page, "effectiveDirective": "connect-src", "blockedURL": called, "sample": number});
+        ("application/reports+json", json!([{"type": "csp-violation", "body": report}]))
+    } else {
+        let report =
+            json!({"document-uri": page, "violated-directive": number, "blocked-uri": called, "script-sample": number});
+        ("application/csp-report", json!({"csp-report": report}))
+    };
+    let body = body.to_string();
+    let headers = format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len());
+    answered([head(attempt, "POST /csp HTTP/1.1", &headers), body].concat())
+}
+
 /// In calls of the merchants' API.
 pub fn api(attempt: &Attempt<'_>) -> Exchange {
     let number = attempt.card.number.as_str();

@@ -141,6 +141,8 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("card in a header", (48, 480), places::headers).shows(&["heads"]),
     Scenario::new("card in a wrong field", (32, 320), places::wrong_fields).session(Session::Shared),
     Scenario::new("card in the API's JSON", (39, 390), places::api).session(Session::Shared),
+    // As many as are read of a client in a minute.
+    Scenario::new("card in a report", (16, 24), places::reports).session(Session::Shared).answered(&[204]),
     Scenario::new("unreadable head", (56, 560), broken::heads).session(Session::Shared).shows(&["heads", "pool-scrub"]),
     Scenario::new("upstream silent", (16, 64), forms::by_either)
         .upstream(|_| Behaviour::Silent)

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::hardening::secret::fill_random;
 use crate::hardening::{Fingerprint, MasterKeys, SealContext, Sealer, SecretText, random_text};
 use crate::id::{KeyId, MerchantId};
-use crate::merchant::{AllowList, ApiKey, Merchant, Mode};
+use crate::merchant::{AllowList, ApiKey, Merchant, Mode, Theme};
 use crate::provider::write_credentials;
 use crate::startup::{StartupError, open_store};
 use crate::store::{
@@ -73,6 +73,7 @@ impl Admin {
             name: name.to_owned(),
             allow_list: AllowList::parse(allow).map_err(|error| Failure::usage(format!("--allow: {error}")))?,
             token_in_redirect: false,
+            theme: Theme::default(),
             disabled_at: None,
             created_at: Timestamp::now(),
         };

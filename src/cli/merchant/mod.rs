@@ -4,6 +4,7 @@ mod admin;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod print;
+mod theme;
 
 pub use admin::{Admin, CreatedMerchant, Secrets};
 #[cfg(feature = "sandbox")]
@@ -78,6 +79,9 @@ pub enum Verb {
         /// Switch a disabled merchant on again
         #[arg(long)]
         enable: bool,
+        /// How its pages look
+        #[command(flatten)]
+        theme: Box<theme::ThemeArgs>,
     },
     /// Set the keys that the payment provider gave to this merchant
     SetProvider {
@@ -171,10 +175,11 @@ async fn dispatch(verb: Verb) -> Result<(), Failure> {
             let merchant = admin.find(&parse_id(&id)?).await?;
             print::shown(&merchant, &admin.overview(&merchant).await?, common.json);
         }
-        Verb::Update { common, id, name, allow, token_in_redirect, enable } => {
+        Verb::Update { common, id, name, allow, token_in_redirect, enable, theme } => {
             let admin = open(&common)?;
             let mut merchant = admin.find(&parse_id(&id)?).await?;
             admin::change(&mut merchant, name, &allow, token_in_redirect, enable)?;
+            theme.apply(&mut merchant)?;
             admin.save(&merchant).await?;
             print::shown(&merchant, &admin.overview(&merchant).await?, common.json);
         }

@@ -1,7 +1,7 @@
 //! Merchants on the terminal, as text or JSON.
 
-use super::CreatedMerchant;
 use super::admin::Overview;
+use super::{CreatedMerchant, theme};
 use crate::handoff::result::rfc3339;
 use crate::id::MerchantId;
 use crate::merchant::{Merchant, Mode};
@@ -76,6 +76,7 @@ pub(super) fn shown(merchant: &Merchant, overview: &Overview, as_json: bool) {
     say(format_args!("state              {}", state(merchant)));
     say(format_args!("created            {}", rfc3339(merchant.created_at)));
     say(format_args!("token in redirect  {}", merchant.token_in_redirect));
+    say(format_args!("theme              {}", theme::as_text(&merchant.theme)));
     for entry in merchant.allow_list.entries() {
         say(format_args!("allows             {entry}"));
     }
@@ -117,6 +118,7 @@ fn settings(merchant: &Merchant) -> Value {
         "name": merchant.name,
         "allow": merchant.allow_list.entries().collect::<Vec<_>>(),
         "tokenInRedirect": merchant.token_in_redirect,
+        "theme": theme::as_json(&merchant.theme),
         "disabledAt": merchant.disabled_at.map(rfc3339),
         "createdAt": rfc3339(merchant.created_at),
     })

@@ -1,6 +1,7 @@
 //! The states, with example data.
 
 use crate::card::{CvvError, ExpiryError, PanError};
+use crate::merchant::Theme;
 use crate::page::{Document, DoneView, FieldProblem, FormView, Locale, Notice, NoticeView, Outcome, Pages, Problem};
 
 /// One state of the page.
@@ -78,12 +79,12 @@ impl State {
         let over = format!("/gallery/expired?locale={}", locale.code());
         let form = form_view(locale, own, &over);
         match &self.shows {
-            Shows::Form(problem) => framed(pages.form(&FormView { problem: *problem, ..form })),
-            Shows::ClosingForm(seconds) => framed(pages.form(&FormView { expires_in_seconds: *seconds, ..form })),
-            Shows::TestForm => framed(pages.form(&FormView { sandbox: true, ..form })),
-            Shows::ForeignForm => framed(pages.form(&FormView { merchant_name: foreign, ..form })),
-            Shows::Notice(notice) => still(framed(pages.notice(&notice_view(locale, own, *notice)))),
-            Shows::Done(outcome) => still(framed(pages.done(&done_view(locale, own, *outcome)))),
+            Shows::Form(problem) => framed(&pages.form(&FormView { problem: *problem, ..form })),
+            Shows::ClosingForm(seconds) => framed(&pages.form(&FormView { expires_in_seconds: *seconds, ..form })),
+            Shows::TestForm => framed(&pages.form(&FormView { sandbox: true, ..form })),
+            Shows::ForeignForm => framed(&pages.form(&FormView { merchant_name: foreign, ..form })),
+            Shows::Notice(notice) => still(framed(&pages.notice(&notice_view(locale, own, *notice)))),
+            Shows::Done(outcome) => still(framed(&pages.done(&done_view(locale, own, *outcome)))),
         }
     }
 }
@@ -92,6 +93,7 @@ impl State {
 fn form_view<'a>(locale: Locale, merchant_name: &'a str, over: &'a str) -> FormView<'a> {
     FormView {
         locale,
+        theme: &Theme::PLAIN,
         merchant_name,
         action: over,
         cancel_action: Some(over),
@@ -108,6 +110,7 @@ fn notice_view(locale: Locale, shop: &str, notice: Notice) -> NoticeView<'_> {
     let leads_back = matches!(notice, Notice::Expired | Notice::Canceled | Notice::Failed);
     NoticeView {
         locale,
+        theme: &Theme::PLAIN,
         notice,
         merchant_name: if notice == Notice::NotFound { "" } else { shop },
         back: leads_back.then_some(RETURN_URL),
@@ -119,11 +122,19 @@ fn notice_view(locale: Locale, shop: &str, notice: Notice) -> NoticeView<'_> {
 }
 
 fn done_view(locale: Locale, merchant_name: &str, outcome: Outcome) -> DoneView<'_> {
-    DoneView { locale, merchant_name, outcome, next: RETURN_URL, embed_origin: None, sandbox: false }
+    DoneView {
+        locale,
+        theme: &Theme::PLAIN,
+        merchant_name,
+        outcome,
+        next: RETURN_URL,
+        embed_origin: None,
+        sandbox: false,
+    }
 }
 
 /// May stand in the gallery's frames, takes no focus there, and sends nothing.
-fn framed(document: Document) -> Document {
+fn framed(document: &Document) -> Document {
     let csp = document
         .csp
         .replace("frame-ancestors 'none'", "frame-ancestors 'self'")

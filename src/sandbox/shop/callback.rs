@@ -6,11 +6,14 @@ use super::verify::{SessionResult, WebhookHeaders};
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 
-/// The event around a result.
+/// An event; what is in it depends on its type.
 #[derive(Deserialize)]
 struct Event {
-    data: SessionResult,
+    #[serde(rename = "type")]
+    kind: String,
+    data: Value,
 }
 
 /// Answers 204 to a genuine callback, also when it was delivered before; 401
@@ -25,7 +28,18 @@ pub(super) async fn receive(shop: web::Data<Shop>, request: HttpRequest, body: w
     if !headers.vouch_for(&body, &shop.settings.webhook_secret, Timestamp::now().as_second()) {
         return HttpResponse::Unauthorized().finish();
     }
-    let Ok(Event { data }) = serde_json::from_slice(&body) else {
+    let Ok(Event { kind, data }) = serde_json::from_slice(&body) else {
+        return HttpResponse::BadRequest().finish();
+    };
+    if kind == "page.violation" {
+        let said = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default();
+        shop.orders().page_violated(said("conversationId"), said("directive"));
+    }
+    // A type that this shop does not know is taken and left alone.
+    if !kind.starts_with("session.") {
+        return HttpResponse::NoContent().finish();
+    }
+    let Ok(data) = serde_json::from_value::<SessionResult>(data) else {
         return HttpResponse::BadRequest().finish();
     };
     if !data.is_genuine(&shop.settings.signing_secret) {

@@ -17,6 +17,8 @@ pub struct Order {
     pub result: Option<Outcome>,
     /// What the callback said.
     pub callback: Option<Outcome>,
+    /// What browsers kept the card page from, by directive.
+    pub violations: Vec<String>,
 }
 
 /// How a session ended, as far as an order needs it.
@@ -72,6 +74,15 @@ impl Orders {
         let Some(order) = self.by_conversation.get_mut(conversation_id) else { return false };
         order.result = Some(outcome);
         order.callback.is_some()
+    }
+
+    /// Notes that a browser kept the card page from something, once for each directive.
+    pub fn page_violated(&mut self, conversation_id: &str, directive: &str) {
+        if let Some(order) = self.by_conversation.get_mut(conversation_id)
+            && !order.violations.iter().any(|known| known == directive)
+        {
+            order.violations.push(directive.to_owned());
+        }
     }
 
     /// Notes a callback once, however often it is delivered.

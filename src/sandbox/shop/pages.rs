@@ -105,6 +105,7 @@ pub(super) async fn order(shop: web::Data<Shop>, conversation_id: web::Path<Stri
         "session": order.session,
         "result": order.result,
         "callback": order.callback,
+        "violations": order.violations,
     }))
 }
 

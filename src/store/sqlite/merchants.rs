@@ -1,10 +1,10 @@
 //! Merchants, their keys and secrets.
 
 use super::NOW;
-use super::rows::{MERCHANT_COLUMNS, merchant, mode, parsed, timestamp};
+use super::rows::{MERCHANT_COLUMNS, MERCHANT_WIDTH, merchant, mode, parsed, timestamp};
 use crate::hardening::{Fingerprint, Sealed};
 use crate::id::{KeyId, MerchantId};
-use crate::merchant::Merchant;
+use crate::merchant::{Logo, Merchant};
 use crate::store::{ApiKeyRecord, Authenticated, NewApiKey, NewSecret, SecretKind, SecretRecord, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
@@ -16,9 +16,17 @@ pub(super) fn create(
     secrets: &[NewSecret],
 ) -> Result<(), StoreError> {
     db.prepare_cached(&format!(
-        "INSERT INTO merchants (id, name, allow_list, token_in_redirect, created_at) VALUES (?, ?, ?, ?, {NOW})"
+        "INSERT INTO merchants (id, name, allow_list, token_in_redirect, theme, logo, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, {NOW})"
     ))?
-    .execute(params![merchant.id.as_str(), merchant.name, allow_list(merchant)?, merchant.token_in_redirect])?;
+    .execute(params![
+        merchant.id.as_str(),
+        merchant.name,
+        allow_list(merchant)?,
+        merchant.token_in_redirect,
+        theme(merchant)?,
+        merchant.theme.logo().map(Logo::png),
+    ])?;
     keys.iter().try_for_each(|key| insert_api_key(db, &merchant.id, key))?;
     secrets.iter().try_for_each(|secret| insert_secret(db, &merchant.id, secret))
 }
@@ -26,12 +34,15 @@ pub(super) fn create(
 pub(super) fn update(db: &Connection, merchant: &Merchant) -> Result<(), StoreError> {
     let changed = db
         .prepare_cached(
-            "UPDATE merchants SET name = ?, allow_list = ?, token_in_redirect = ?, disabled_at = ? WHERE id = ?",
+            "UPDATE merchants SET name = ?, allow_list = ?, token_in_redirect = ?, theme = ?, logo = ?, disabled_at = ?
+             WHERE id = ?",
         )?
         .execute(params![
             merchant.name,
             allow_list(merchant)?,
             merchant.token_in_redirect,
+            theme(merchant)?,
+            merchant.theme.logo().map(Logo::png),
             merchant.disabled_at.map(jiff::Timestamp::as_millisecond),
             merchant.id.as_str()
         ])?;
@@ -154,8 +165,8 @@ pub(super) fn authenticate(db: &Connection, key: Fingerprint) -> Result<Option<A
     ))?
     .query_row([key.as_bytes().as_slice()], |row| {
         Ok(merchant(row, 0).and_then(|merchant| {
-            let mode = parsed(row, 6, "mode", mode)?;
-            Ok(Authenticated { merchant, mode, key: parsed(row, 7, "key id", KeyId::parse)? })
+            let mode = parsed(row, MERCHANT_WIDTH, "mode", mode)?;
+            Ok(Authenticated { merchant, mode, key: parsed(row, MERCHANT_WIDTH + 1, "key id", KeyId::parse)? })
         }))
     })
     .optional()?
@@ -181,4 +192,8 @@ fn insert_secret(db: &Connection, merchant: &MerchantId, secret: &NewSecret) -> 
 fn allow_list(merchant: &Merchant) -> Result<String, StoreError> {
     let entries: Vec<&str> = merchant.allow_list.entries().collect();
     serde_json::to_string(&entries).map_err(|_| StoreError::Corrupt { what: "allow-list" })
+}
+
+fn theme(merchant: &Merchant) -> Result<String, StoreError> {
+    serde_json::to_string(&merchant.theme).map_err(|_| StoreError::Corrupt { what: "theme" })
 }

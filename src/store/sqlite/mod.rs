@@ -15,7 +15,7 @@ use super::{
 use crate::hardening::Fingerprint;
 use crate::id::{EventId, KeyId, MerchantId, SessionId};
 use crate::merchant::{Merchant, Mode};
-use crate::session::{Claimed, Completion, NewSession, Release, Session};
+use crate::session::{Claimed, Completion, NewSession, Release, Session, Violation};
 use async_trait::async_trait;
 use executor::{Readers, Writer};
 use rusqlite::config::DbConfig;
@@ -32,7 +32,8 @@ use tokio::time::timeout;
 const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 /// Migrations by number: applied in order, never changed once released.
-const MIGRATIONS: &[(u32, &str)] = &[(1, include_str!("../migrations/0001_initial.sql"))];
+const MIGRATIONS: &[(u32, &str)] =
+    &[(1, include_str!("../migrations/0001_initial.sql")), (3, include_str!("../migrations/0003_theme.sql"))];
 
 /// Connections for short reads: as many as happen at the same time on a few cores.
 const READERS: usize = 4;
@@ -211,6 +212,11 @@ impl Store for SqliteStore {
 
     async fn expire_sessions(&self, limit: u32) -> Result<u32, StoreError> {
         self.writer.run(move |db| sessions::expire(db, limit)).await
+    }
+
+    async fn record_violation(&self, session: SessionId, violation: Violation) -> Result<bool, StoreError> {
+        // A power cut may undo it: the browser's next report brings it back.
+        self.writer.run_relaxed(move |db| outbox::record_violation(db, &session, &violation)).await
     }
 
     async fn lease_deliveries(&self, ask: DeliveryAsk) -> Result<Vec<Delivery>, StoreError> {

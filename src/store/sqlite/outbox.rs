@@ -5,9 +5,9 @@ use super::NOW;
 use super::rows::{parsed, timestamp};
 use super::sessions::{by_id, milliseconds};
 use crate::id::{EventId, MerchantId, SessionId};
-use crate::session::Session;
+use crate::session::{Session, Violation};
 use crate::store::{Delivery, DeliveryAsk, DeliveryOutcome, StoreError};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 /// Writes the event of a session that has just ended, in the transaction that ended it.
 pub(super) fn record_end(db: &Connection, session: &Session) -> Result<(), StoreError> {
@@ -21,6 +21,25 @@ pub(super) fn record_end(db: &Connection, session: &Session) -> Result<(), Store
     ))?
     .execute(params![EventId::generate().as_str(), session.merchant.as_str(), session.id.as_str(), kind])?;
     Ok(())
+}
+
+/// Writes the event of a violation, unless the session has one of the same
+/// directive or nobody to tell; says whether it did.
+pub(super) fn record_violation(db: &Connection, session: &SessionId, found: &Violation) -> Result<bool, StoreError> {
+    let written = db
+        .prepare_cached(&format!(
+            "INSERT INTO events (id, merchant_id, session_id, kind, created_at, state, due_at, directive, blocked)
+             SELECT ?, merchant_id, id, ?, {NOW}, 'pending', {NOW}, ?, ? FROM sessions
+             WHERE id = ? AND callback_url IS NOT NULL ON CONFLICT DO NOTHING"
+        ))?
+        .execute(params![
+            EventId::generate().as_str(),
+            Violation::EVENT,
+            found.directive.name(),
+            found.blocked.name(),
+            session.as_str()
+        ])?;
+    Ok(written == 1)
 }
 
 /// Takes a few due events of each merchant, so that one with a thousand of them
@@ -42,7 +61,7 @@ pub(super) fn lease(db: &Connection, ask: &DeliveryAsk) -> Result<Vec<Delivery>,
                 ORDER BY due.due_at LIMIT ?2)
             WHERE waiting.merchant NOT IN (SELECT value FROM json_each(?4))
             ORDER BY e.due_at LIMIT ?1)
-         RETURNING id, kind, created_at, attempts, session_id"
+         RETURNING id, kind, created_at, attempts, session_id, directive, blocked"
     ))?
     .query_and_then(params![ask.limit, ask.per_merchant, milliseconds(ask.lease), busy], |row| {
         let session = parsed(row, 4, "session id", SessionId::parse)?;
@@ -52,9 +71,15 @@ pub(super) fn lease(db: &Connection, ask: &DeliveryAsk) -> Result<Vec<Delivery>,
             created_at: timestamp(row.get(2)?)?,
             attempt: row.get(3)?,
             session: by_id(db, &session)?,
+            violation: violation(row)?,
         })
     })?
     .collect()
+}
+
+fn violation(row: &Row<'_>) -> Result<Option<Violation>, StoreError> {
+    let (directive, blocked): (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
+    Ok(directive.zip(blocked).map(|(directive, blocked)| Violation::from_store(&directive, &blocked)))
 }
 
 /// Records an attempt's outcome, unless its lease ran out and a later attempt began.

@@ -3,7 +3,7 @@
 use super::NOW;
 use crate::hardening::Sealed;
 use crate::id::{MerchantId, SessionId};
-use crate::merchant::{AllowList, AllowedUrl, Merchant, Mode};
+use crate::merchant::{AllowList, AllowedUrl, Logo, Merchant, Mode, Theme};
 use crate::session::{Handoff, Purpose, Session, Status};
 use crate::store::StoreError;
 use jiff::Timestamp;
@@ -63,7 +63,10 @@ pub(super) fn session(row: &Row<'_>) -> Result<Session, StoreError> {
 
 /// The columns of a merchant.
 pub(super) const MERCHANT_COLUMNS: &str =
-    "m.id, m.name, m.allow_list, m.token_in_redirect, m.disabled_at, m.created_at";
+    "m.id, m.name, m.allow_list, m.token_in_redirect, m.disabled_at, m.created_at, m.theme, m.logo";
+
+/// How many columns [`MERCHANT_COLUMNS`] lists.
+pub(super) const MERCHANT_WIDTH: usize = 8;
 
 /// A merchant from a row whose columns from `first` on are [`MERCHANT_COLUMNS`].
 pub(super) fn merchant(row: &Row<'_>, first: usize) -> Result<Merchant, StoreError> {
@@ -75,7 +78,15 @@ pub(super) fn merchant(row: &Row<'_>, first: usize) -> Result<Merchant, StoreErr
         token_in_redirect: row.get(first + 3)?,
         disabled_at: row.get::<_, Option<i64>>(first + 4)?.map(timestamp).transpose()?,
         created_at: timestamp(row.get(first + 5)?)?,
+        theme: theme(row, first + 6)?,
     })
+}
+
+/// A theme from its two columns, values and logo.
+fn theme(row: &Row<'_>, first: usize) -> Result<Theme, StoreError> {
+    let values: Theme = json(row, first, "theme")?.unwrap_or_default();
+    let logo = |png| Logo::from_store(png).ok_or(StoreError::Corrupt { what: "logo" });
+    Ok(values.with_logo(row.get::<_, Option<Vec<u8>>>(first + 1)?.map(logo).transpose()?))
 }
 
 /// A text column through the parser of its type.

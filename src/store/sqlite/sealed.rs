@@ -81,6 +81,7 @@ mod tests {
             name: "Kitapçı".to_owned(),
             allow_list: AllowList::parse(&["https://shop.example/"]).unwrap(),
             token_in_redirect: false,
+            theme: crate::merchant::Theme::default(),
             disabled_at: None,
             created_at: jiff::Timestamp::now(),
         };

@@ -13,6 +13,7 @@ mod sandbox;
 mod scene;
 mod service;
 mod setup;
+mod tamper;
 
 pub use app::{Session, TestApp, form_token, wanted};
 pub use client::Answer;
@@ -24,3 +25,4 @@ pub use multipart::Form;
 pub use result::{Query, verify};
 pub use scene::{PATIENCE, eventually};
 pub use setup::{NOBODY, Setup};
+pub use tamper::Tamper;

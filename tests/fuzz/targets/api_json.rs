@@ -68,6 +68,7 @@ fn merchant() -> &'static Merchant {
         name: "Shop".to_owned(),
         allow_list: AllowList::parse(&ENTRIES).unwrap(),
         token_in_redirect: false,
+        theme: vezne::merchant::Theme::PLAIN,
         disabled_at: None,
         created_at: jiff::Timestamp::UNIX_EPOCH,
     })

@@ -99,6 +99,7 @@ fn the_redirect_verifies(session: &Session, result: &SignedResult, change: &[u8]
 
 fn the_callback_verifies(session: &Session, result: &SignedResult, key: &[u8], change: &[u8]) {
     let delivery = Delivery {
+        violation: None,
         event: EventId::generate(),
         kind: "session.completed".to_owned(),
         created_at: Timestamp::UNIX_EPOCH,

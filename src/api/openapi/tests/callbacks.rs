@@ -5,6 +5,7 @@ use super::schema::Document;
 use crate::config::{CallbackConfig, EgressConfig};
 use crate::egress::{Connector, Resolver, Roots, client_config};
 use crate::handoff::CallbackWorker;
+use crate::session::{Blocked, Directive, Violation};
 use crate::store::SecretKind;
 use actix_web::dev::ServerHandle;
 use actix_web::http::header::{HeaderMap, HeaderName};
@@ -93,11 +94,16 @@ async fn callbacks_are_as_described() {
     api.session(&body, Duration::ZERO).await;
     assert_eq!(api.window.store.expire_sessions(10).await.unwrap(), 1);
 
+    let session = api.session(&body, life).await;
+    let violation = Violation { directive: Directive::parse("img-src"), blocked: Blocked::OtherOrigin };
+    assert!(api.window.store.record_violation(session.clone(), violation).await.unwrap());
+    assert!(!api.window.store.record_violation(session, violation).await.unwrap(), "one for each directive");
+
     let worker = actix_rt::spawn(worker(&api).run());
     let document = Document::load();
     let mut bodies = Vec::new();
     let mut kinds = BTreeSet::new();
-    for _ in 0..4 {
+    for _ in 0..5 {
         let callback = timeout(Duration::from_secs(20), received.recv()).await.unwrap().unwrap();
         kinds.insert(check(&document, &callback));
         bodies.push(callback.1);
@@ -105,7 +111,8 @@ async fn callbacks_are_as_described() {
     worker.abort();
     endpoint.stop(false).await;
     assert!(kinds.iter().eq(document.at("/webhooks").as_object().unwrap().keys()), "{kinds:?}");
-    for pointer in document.pointers(document.schema("SessionEvent")) {
+    let schemas = ["SessionEvent", "ViolationEvent"];
+    for pointer in schemas.iter().flat_map(|name| document.pointers(document.schema(name))) {
         assert!(bodies.iter().any(|body| body.pointer(&pointer).is_some()), "no callback has {pointer}");
     }
 }

@@ -6,7 +6,7 @@ use crate::card::{Brand, RANGES};
 use crate::error::KINDS;
 use crate::merchant::{AllowList, Merchant, Mode};
 use crate::page::Locale;
-use crate::session::{SessionRequest, Status};
+use crate::session::{Blocked, SessionRequest, Status, Violation};
 use actix_web::web::Query;
 use aws_lc_rs::{digest, hmac};
 use data_encoding::BASE64URL_NOPAD;
@@ -135,6 +135,7 @@ fn refused(body: &Value, mode: Mode) -> Vec<&'static str> {
         name: "Shop".to_owned(),
         allow_list: AllowList::parse(&["https://shop.example/"]).unwrap(),
         token_in_redirect: false,
+        theme: crate::merchant::Theme::default(),
         disabled_at: None,
         created_at: jiff::Timestamp::UNIX_EPOCH,
     };
@@ -199,8 +200,13 @@ fn names_are_those_of_the_code() {
     assert_eq!(names(&document.schema("CardSummary")["properties"]["brand"]["enum"]), brands.collect());
     let ended = Status::ALL.into_iter().filter(|status| status.has_ended());
     let events: BTreeSet<_> = ended.map(|status| format!("session.{}", status.name())).collect();
-    let events: BTreeSet<_> = events.iter().map(String::as_str).collect();
+    let mut events: BTreeSet<_> = events.iter().map(String::as_str).collect();
     assert_eq!(names(&document.schema("SessionEvent")["properties"]["type"]["enum"]), events);
+    let violation = &document.schema("ViolationEvent")["properties"];
+    assert_eq!(violation["type"]["const"], Violation::EVENT);
+    let blocked = &violation["data"]["properties"]["blocked"]["enum"];
+    assert_eq!(names(blocked), Blocked::ALL.map(Blocked::name).into());
+    events.insert(Violation::EVENT);
     assert_eq!(
         document.at("/webhooks").as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(),
         events
