@@ -147,9 +147,11 @@ proptest! {
     #[test]
     fn a_number_reads_the_same_however_it_is_grouped(
         number in number(),
-        gaps in vec(select(&["", " ", "-", "  ", " - "][..]), 20),
+        gaps in vec(select(&["", " ", "-", "  ", " - ", "\u{202f}", "\u{200f}", "\u{2011}"][..]), 20),
+        zero in select(&['0', '٠', '۰', '０'][..]),
     ) {
-        let written: String = number.chars().zip(&gaps).flat_map(|(digit, gap)| gap.chars().chain([digit])).collect();
+        let digit = |digit: char| char::from_u32(u32::from(zero) + digit.to_digit(10).unwrap()).unwrap();
+        let written: String = number.chars().zip(&gaps).flat_map(|(one, gap)| gap.chars().chain([digit(one)])).collect();
         let pan = Pan::parse(written.as_bytes());
         prop_assert!(pan.as_ref().is_ok_and(|pan| pan.expose_digits() == number.as_bytes()), "{written:?}");
         card::judge_pan(written.as_bytes(), &pan.unwrap());

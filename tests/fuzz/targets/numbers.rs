@@ -2,6 +2,23 @@
 
 use vezne::card::Brand;
 
+/// The digits of a typed text as ASCII, Arabic-Indic, Persian and full-width ones
+/// too; `None` where something in it is a letter, a digit of another script, or no text.
+pub fn typed_digits(typed: &[u8]) -> Option<Vec<u8>> {
+    let mut digits = Vec::new();
+    for letter in std::str::from_utf8(typed).ok()?.chars() {
+        match ["0123456789", "٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "０１２３４５６７８９"]
+            .iter()
+            .find_map(|script| script.chars().zip(b'0'..).find(|(digit, _)| *digit == letter))
+        {
+            Some((_, digit)) => digits.push(digit),
+            None if letter.is_alphanumeric() => return None,
+            None => {}
+        }
+    }
+    Some(digits)
+}
+
 /// The check digit of ISO/IEC 7812-1 by a table of doubled digits.
 pub fn luhn(digits: &[u8]) -> bool {
     const DOUBLED: [u32; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
