@@ -39,6 +39,8 @@ pub mod id;
 #[forbid(unsafe_code)]
 pub mod intake;
 #[forbid(unsafe_code)]
+pub mod languages;
+#[forbid(unsafe_code)]
 pub mod merchant;
 #[forbid(unsafe_code)]
 pub mod page;

@@ -153,7 +153,7 @@ fn window(config: &Config, keys: &MasterKeys, store: SharedStore) -> Result<Wind
     Ok(Window {
         results: Results::new(Arc::clone(&store), Arc::clone(&sealer)),
         form_tokens: FormTokens::new(keys)?,
-        pages: Pages::new(),
+        pages: Pages::new().with_privacy_notice(config.page.privacy_url.as_deref()),
         violations: Violations::default(),
         limits: Limits::new(&config.limits),
         public_url: config.server.public_url.clone(),

@@ -53,8 +53,19 @@
     return link;
   }
 
-  function showAlert({ title, message, note }, extra) {
-    const lines = [message, note].filter(Boolean).map((text) => element('p', text));
+  // The provider's words stand apart: their language is not ours, nor need their direction be.
+  function paragraph(text, foreign) {
+    const at = foreign ? text.lastIndexOf(foreign) : -1;
+    if (at < 0) return element('p', text);
+    const line = element('p', text.slice(0, at));
+    const words = element('bdi', foreign);
+    words.lang = '';
+    line.append(words, text.slice(at + foreign.length));
+    return line;
+  }
+
+  function showAlert({ title, message, reason, note }, extra) {
+    const lines = [message, note].filter(Boolean).map((text) => paragraph(text, text === message && reason));
     alertBox.replaceChildren(element('h2', title), ...lines, ...(extra ? [extra] : []));
     alertBox.hidden = false;
     document.title = form.dataset.problemTitle;
@@ -151,6 +162,10 @@
       if (!event.isComposing) change(event.inputType || '');
     });
     input.addEventListener('compositionend', () => change('insertText'));
+    // Some browsers and password managers fill in with this event alone.
+    input.addEventListener('change', () => {
+      if (input.value !== states[at].value) change('');
+    });
     input.addEventListener('beforeinput', (event) => {
       if (event.inputType !== 'historyUndo' && event.inputType !== 'historyRedo') return;
       event.preventDefault();
@@ -165,7 +180,10 @@
     input.addEventListener('blur', () => {
       if (name === 'expiry' && !messageFor(name)) put({ value: Typing.settledExpiry(input.value), caret: 5 });
       // A message that appears while a button is being pressed would move it away.
-      if (input.value !== '' && !pressing && !busy) showMessage(name, messageFor(name));
+      if (input.value === '' || pressing || busy) return;
+      const message = messageFor(name);
+      showMessage(name, message);
+      if (message) say(message, false);
     });
     form.addEventListener('reset', () => {
       states = [{ value: '', caret: 0 }];

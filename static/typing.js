@@ -70,6 +70,9 @@ const Typing = (() => {
 
   // Month and year of a text in progress, as [month, year, whether divided].
   function monthAndYear(text) {
+    // As browsers fill it in: 2040-11.
+    const filled = /^\D*(20\d\d)\D+(0?[1-9]|1[0-2])\D*$/.exec(plain(text));
+    if (filled) return [filled[2].padStart(2, '0'), filled[1], true];
     const [, first, divider, rest] = /^\D*(\d*)(\D*)(.*)$/.exec(plain(text));
     const digits = first + digitsOf(rest);
     if (divider !== '' && first.length === 1 && first !== '0') return ['0' + first, digits.slice(1), true];

@@ -2,6 +2,7 @@
 //! never kept after the call it was typed for (PCI DSS 3.3.1.2).
 
 use super::Brand;
+use super::typed::plain;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -31,7 +32,8 @@ impl Cvv {
     /// # Errors
     /// [`CvvError`], which holds no digit.
     pub fn parse(typed: &[u8]) -> Result<Self, CvvError> {
-        let typed = typed.trim_ascii();
+        let plain = plain(typed);
+        let typed = plain.trim_ascii();
         if typed.is_empty() {
             return Err(CvvError::Empty);
         }
@@ -77,6 +79,16 @@ mod tests {
         for (typed, brand, fits) in cases {
             let checked = Cvv::parse(typed).and_then(|cvv| cvv.check_length(brand));
             assert_eq!(checked.is_ok(), fits, "{typed:?} {brand:?}");
+        }
+    }
+
+    #[test]
+    fn digits_of_other_keyboards_are_the_same_code() {
+        for typed in ["٣١٣", "۳۱۳", " ３１３ "] {
+            assert_eq!(
+                Cvv::parse(typed.as_bytes()).ok().map(|cvv| cvv.expose_digits().to_vec()),
+                Some(b"313".to_vec())
+            );
         }
     }
 

@@ -1,5 +1,6 @@
 //! The expiry date as printed on the card: a month that is still valid to its end.
 
+use super::typed::plain;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use thiserror::Error;
@@ -65,22 +66,24 @@ pub struct Expiry(Month);
 
 impl Expiry {
     /// Reads `MM/YY`, `MM/YYYY`, `M/YY`, the same with a dash, a space or no
-    /// separator (`MMYY`, `MMYYYY`), with spaces around.
+    /// separator (`MMYY`, `MMYYYY`), with spaces around, and `YYYY-MM`, which
+    /// browsers fill in (HTML, `cc-exp`).
     ///
     /// # Errors
     /// [`ExpiryError`] when it is no date, past, or over twenty years ahead.
     pub fn parse(typed: &[u8], now: Month) -> Result<Self, ExpiryError> {
-        let typed = std::str::from_utf8(typed).map_err(|_| ExpiryError::Format)?.trim();
+        let plain = plain(typed);
+        let typed = plain.trim_ascii();
         if typed.is_empty() {
             return Err(ExpiryError::Empty);
         }
-        let separators = |c: char| c == '/' || c == '-' || c == ' ';
-        let (month, year) = match typed.split_once(separators) {
-            Some((month, rest)) => (month, rest.trim_start_matches(separators)),
-            None if typed.is_ascii() && (typed.len() == 4 || typed.len() == 6) => typed.split_at(2),
+        let (first, second) = match typed.iter().position(|&byte| is_separator(byte)) {
+            Some(at) => (&typed[..at], after_separators(&typed[at..])),
+            None if matches!(typed.len(), 4 | 6) => typed.split_at(2),
             None => return Err(ExpiryError::Format),
         };
-        Self::from_parts(month.as_bytes(), year.as_bytes(), now)
+        let year_comes_first = first.len() == 4 && first.starts_with(b"20");
+        if year_comes_first { Self::read(second, first, now) } else { Self::read(first, second, now) }
     }
 
     /// Reads a month (`1` to `12`) and a year (`YY` or `YYYY`) from two fields.
@@ -88,10 +91,15 @@ impl Expiry {
     /// # Errors
     /// As [`Expiry::parse`].
     pub fn from_parts(month: &[u8], year: &[u8], now: Month) -> Result<Self, ExpiryError> {
+        let (month, year) = (plain(month), plain(year));
         let (month, year) = (month.trim_ascii(), year.trim_ascii());
         if month.is_empty() && year.is_empty() {
             return Err(ExpiryError::Empty);
         }
+        Self::read(month, year, now)
+    }
+
+    fn read(month: &[u8], year: &[u8], now: Month) -> Result<Self, ExpiryError> {
         let month = digits(month, &[1, 2]).and_then(|month| u8::try_from(month).ok());
         let year = match year.len() {
             2 => digits(year, &[2]).map(|short| now.year / 100 * 100 + short),
@@ -118,6 +126,15 @@ impl Expiry {
     }
 }
 
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'/' | b'-' | b' ')
+}
+
+fn after_separators(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|&byte| !is_separator(byte));
+    start.map_or(&[], |start| &text[start..])
+}
+
 /// A decimal number of one of the given lengths, without sign or space.
 fn digits(text: &[u8], lengths: &[usize]) -> Option<u16> {
     let plain = lengths.contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
@@ -136,6 +153,9 @@ mod tests {
     #[test]
     fn the_ways_people_write_it() {
         for typed in ["11/40", "11/2040", "11 / 40", "11-40", "11 40", "1140", "112040", " 11/40 "] {
+            assert_eq!(read(typed), Ok((11, 2040)), "{typed:?}");
+        }
+        for typed in ["2040-11", "2040/11", "١١/٤٠", "۱۱ / ۲۰۴۰", "\u{200f}١١٤٠", "１１／４０"] {
             assert_eq!(read(typed), Ok((11, 2040)), "{typed:?}");
         }
         assert_eq!(read("1/27"), Ok((1, 2027)));
@@ -162,19 +182,8 @@ mod tests {
     fn refusals_say_why() {
         assert_eq!(read(""), Err(ExpiryError::Empty));
         for typed in [
-            "13/40",
-            "0/40",
-            "00/40",
-            "11",
-            "11/",
-            "/40",
-            "11/4",
-            "11/040",
-            "1a/40",
-            "111/40",
-            "+1/40",
-            "11/40/1",
-            "١١/٤٠",
+            "13/40", "0/40", "00/40", "11", "11/", "/40", "11/4", "11/040", "1a/40", "111/40", "+1/40", "11/40/1",
+            "2040", "1940/11", "2040-13",
         ] {
             assert_eq!(read(typed), Err(ExpiryError::Format), "{typed:?}");
         }
@@ -184,6 +193,8 @@ mod tests {
     fn two_fields_read_like_one() {
         let now = Month { year: 2026, month: 11 };
         assert_eq!(Expiry::from_parts(b"3", b"31", now), Expiry::parse(b"03/2031", now));
+        let arabic = Expiry::from_parts("٣".as_bytes(), "٢٠٣١".as_bytes(), now);
+        assert_eq!(arabic, Expiry::parse(b"03/2031", now));
         assert_eq!(Expiry::from_parts(b"", b"", now), Err(ExpiryError::Empty));
         assert_eq!(Expiry::from_parts(b"3", b"", now), Err(ExpiryError::Format));
     }

@@ -10,6 +10,7 @@ mod expiry;
 mod pan;
 mod spot;
 mod summary;
+mod typed;
 
 pub use brand::{Brand, BrandRange, RANGES};
 pub use cvv::{Cvv, CvvError};

@@ -1,6 +1,7 @@
 //! The primary account number (PAN): ISO/IEC 7812-1, 12 to 19 digits.
 
 use super::Brand;
+use super::typed::plain;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -34,13 +35,14 @@ pub struct Pan {
 }
 
 impl Pan {
-    /// Reads a number as people write it: digits with spaces or dashes between.
+    /// Reads a number as people write it: digits, Arabic and Persian ones too,
+    /// with spaces or dashes between.
     ///
     /// # Errors
     /// [`PanError`], which says what to mend and holds no digit.
     pub fn parse(typed: &[u8]) -> Result<Self, PanError> {
         let mut digits = Zeroizing::new(Vec::with_capacity(MAX_DIGITS));
-        for &byte in typed.trim_ascii() {
+        for &byte in plain(typed).trim_ascii() {
             match byte {
                 b'0'..=b'9' if digits.len() == MAX_DIGITS => return Err(PanError::Length),
                 b'0'..=b'9' => digits.push(byte),
@@ -123,6 +125,19 @@ mod tests {
     fn separators_are_taken_out() {
         let pan = Pan::parse(b" 4355-0930 0077-7068 ").ok().map(|pan| pan.expose_digits().to_vec());
         assert_eq!(pan.as_deref(), Some(b"4355093000777068".as_slice()));
+    }
+
+    #[test]
+    fn digits_of_other_keyboards_are_the_same_number() {
+        for typed in [
+            "٤٣٥٥ ٠٩٣٠ ٠٠٧٧ ٧٠٦٨",
+            "۴۳۵۵۰۹۳۰۰۰۷۷۷۰۶۸",
+            "４３５５-０９３０-００７７-７０６８",
+            "4355\u{a0}0930 ٠٠٧٧7068",
+        ] {
+            let pan = Pan::parse(typed.as_bytes()).ok().map(|pan| pan.expose_digits().to_vec());
+            assert_eq!(pan.as_deref(), Some(b"4355093000777068".as_slice()), "{typed}");
+        }
     }
 
     #[test]

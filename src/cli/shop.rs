@@ -1,8 +1,8 @@
 //! `vezne demo-shop`: the demo's merchant. Started by `vezne demo`.
 
 use crate::cli::Failure;
-use crate::sandbox::production;
 use crate::sandbox::shop::{self, Shop, ShopSettings};
+use crate::sandbox::{gallery, production};
 use crate::server::{self, Options};
 use actix_web::{App, web};
 use std::io;
@@ -52,7 +52,7 @@ fn start(listeners: Vec<TcpListener>, settings: ShopSettings) -> io::Result<()> 
     let options = Options { workers: 1, shutdown_timeout: Duration::from_secs(5), ..Options::default() };
     server::run_until_signal(move || {
         server::serve("shop", listeners, None, &options, move || {
-            App::new().app_data(shop.clone()).configure(shop::routes)
+            App::new().app_data(shop.clone()).configure(shop::routes).configure(gallery::routes)
         })
     })
 }

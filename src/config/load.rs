@@ -4,8 +4,9 @@ use super::mistake::{Mistake, Mistakes, Origin};
 use super::reader::Reader;
 use super::source::{Environment, Source, is_ours};
 use super::{CallbackConfig, Config, EgressConfig, HardeningMode, KeysConfig, LimitsConfig, LogConfig};
-use super::{LOCALES, ProviderConfig, ServerConfig, StoreConfig};
+use super::{PageConfig, ProviderConfig, ServerConfig, StoreConfig};
 use crate::hardening::environment;
+use crate::languages;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -52,8 +53,9 @@ impl Config {
     /// Asks for every key. Nothing only when the reader holds a mistake.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let live = reader.flag("live");
-        let locales = LOCALES.map(|name| (name, name));
-        let locale = reader.choice("locale", LOCALES[0], &locales).to_owned();
+        let locales: Vec<_> = languages::tags().map(|tag| (tag, tag)).collect();
+        let locale = reader.choice("locale", languages::DEFAULT, &locales).to_owned();
+        let page = PageConfig::read(reader);
         let hardening = HardeningMode::read(reader);
         let server = ServerConfig::read(reader, live);
         let store = StoreConfig::read(reader);
@@ -67,6 +69,7 @@ impl Config {
             live,
             locale,
             hardening,
+            page,
             server: server?,
             store,
             keys: keys?,

@@ -24,7 +24,7 @@ pub use mistake::{Mistake, Mistakes, Origin};
 pub use provider::{CardTokenConfig, ProviderConfig};
 pub use server::ServerConfig;
 pub use settings::{
-    CallbackConfig, Config, DEFAULT_RETRY_SECONDS, EgressConfig, HardeningMode, LOCALES, LimitsConfig, LogConfig,
-    LogFormat, StoreConfig,
+    CallbackConfig, Config, DEFAULT_RETRY_SECONDS, EgressConfig, HardeningMode, LimitsConfig, LogConfig, LogFormat,
+    PageConfig, StoreConfig,
 };
 pub use source::Environment;

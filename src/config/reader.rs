@@ -116,13 +116,23 @@ impl<'a> Reader<'a> {
         self.value(key, wanted, |value| {
             let text = value.text().ok_or_else(|| value.shape())?;
             let url = Url::parse(text).map_err(|_| value.shape())?;
-            let has_user = !url.username().is_empty() || url.password().is_some();
-            match () {
-                () if has_user => Err("a URL with a user name or password".into()),
-                () if url.fragment().is_some() => Err("a URL with a fragment".into()),
-                () if accept(&url) => Ok(url),
-                () => Err(format!("a URL of {} characters that does not fit", text.chars().count())),
-            }
+            check_url(&url, text, &accept).map(|()| url)
+        })
+    }
+
+    /// The text of such a URL, in which `placeholder` may stand for a word.
+    pub(super) fn url_with(
+        &mut self,
+        key: &str,
+        wanted: &str,
+        placeholder: &str,
+        accept: impl Fn(&Url) -> bool,
+    ) -> Option<String> {
+        self.value(key, wanted, |value| {
+            let text = value.text().ok_or_else(|| value.shape())?;
+            let filled = text.replace(placeholder, "word");
+            let url = Url::parse(&filled).map_err(|_| value.shape())?;
+            check_url(&url, text, &|url| accept(url) && !filled.contains(['{', '}'])).map(|()| text.to_owned())
         })
     }
 
@@ -252,6 +262,17 @@ impl<'a> Reader<'a> {
 
     fn written_with_one_underscore(&self, key: &str) -> Option<String> {
         self.asked.iter().find(|asked| asked.replace('.', "_") == key).cloned()
+    }
+}
+
+/// What every URL of the configuration keeps to, and `accept` besides.
+fn check_url(url: &Url, text: &str, accept: &impl Fn(&Url) -> bool) -> Result<(), String> {
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    match () {
+        () if has_user => Err("a URL with a user name or password".into()),
+        () if url.fragment().is_some() => Err("a URL with a fragment".into()),
+        () if accept(url) => Ok(()),
+        () => Err(format!("a URL of {} characters that does not fit", text.chars().count())),
     }
 }
 

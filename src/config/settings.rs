@@ -8,9 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tracing::Level;
-
-/// Languages that the page is complete in; the first is the default.
-pub const LOCALES: [&str; 2] = ["tr", "en"];
+use url::Url;
 
 /// Waits after each failed delivery of a callback, in seconds: eleven
 /// deliveries over a little more than three days, enough for a weekend's outage.
@@ -29,11 +27,13 @@ pub struct Config {
     /// switch is refused with it. Default false.
     pub live: bool,
     /// `locale`: the page's language when neither session nor browser
-    /// names one: `tr` or `en`. Default `tr`.
+    /// names one, by its tag. Default `tr`.
     pub locale: String,
     /// `hardening`: what happens when a measure of `hardening::process` fails:
     /// `prefer` warns, `require` refuses to start. Default `prefer`.
     pub hardening: HardeningMode,
+    /// `[page]`
+    pub page: PageConfig,
     /// `[server]`
     pub server: ServerConfig,
     /// `[store]`
@@ -59,6 +59,15 @@ pub enum HardeningMode {
     Prefer,
     /// Everything that this kernel can do, or no start.
     Require,
+}
+
+/// `[page]`: what the operator adds to the card page.
+#[derive(Clone, Debug, Default)]
+pub struct PageConfig {
+    /// `privacy_url`: the operator's privacy notice, linked below every page:
+    /// an https URL, in which `{locale}` stands for the page's language. None
+    /// by default, and then no link.
+    pub privacy_url: Option<String>,
 }
 
 /// `[store]`: where sessions and merchants are kept.
@@ -133,6 +142,15 @@ impl HardeningMode {
     /// Reads `hardening`.
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         reader.choice("hardening", Self::Prefer, &[("prefer", Self::Prefer), ("require", Self::Require)])
+    }
+}
+
+impl PageConfig {
+    /// Reads `[page]`.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        const PRIVACY: &str = r#"an https URL, such as "https://example.com/{locale}/privacy""#;
+        let is_https = |url: &Url| url.scheme() == "https";
+        Self { privacy_url: reader.url_with("page.privacy_url", PRIVACY, "{locale}", is_https) }
     }
 }
 

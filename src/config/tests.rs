@@ -111,6 +111,7 @@ fn the_example_loads_as_it_is_and_with_every_line_in_force() {
     // Commented lines show the defaults, where there is one.
     full.provider.live = None;
     full.keys.previous = None;
+    full.page.privacy_url = None;
     full.callback.ca_file = None;
     full.server.user = None;
     let test = full.provider.test.as_mut().unwrap();
@@ -220,7 +221,7 @@ api_per_second = '100'
 level = 'info'
 ";
     let expected = [
-        ("locale", Origin::Line(2), "text of 2 characters", "one of \"tr\", \"en\""),
+        ("locale", Origin::Line(2), "text of 2 characters", "one of \"ar\""),
         ("colour", Origin::Line(3), "an unknown key with text of 4 characters", "no such key"),
         ("server.listen", Origin::Line(5), "a list of 0", "address:port"),
         ("server.public_url", Origin::Line(6), "a URL of 22 characters", "https origin without a path"),
@@ -248,9 +249,21 @@ level = 'info'
 }
 
 /// Values at and beyond the bounds of each key: (key, taken, refused), in TOML.
-const BOUNDS: [(&str, &[&str], &[&str]); 27] = [
-    ("locale", &["'tr'", "'en'"], &["'TR'", "''", "1"]),
+const BOUNDS: [(&str, &[&str], &[&str]); 28] = [
+    ("locale", &["'tr'", "'en'", "'ar'"], &["'TR'", "''", "1"]),
     ("hardening", &["'prefer'", "'require'"], &["'off'", "true"]),
+    (
+        "page.privacy_url",
+        &["'https://example.com/kvkk'", "'https://{locale}.example.com/privacy?lang={locale}'"],
+        &[
+            "'http://example.com/kvkk'",
+            "'/kvkk'",
+            "'https://example.com/{lang}'",
+            "'https://a:b@example.com/'",
+            "''",
+            "1",
+        ],
+    ),
     ("server.listen", &["['[::]:443']"], &["[]", "['localhost:1']", "['1.2.3.4']", "'1.2.3.4:5'", "[1]"]),
     (
         "server.public_url",

@@ -19,9 +19,11 @@ const MAX_BOUNDARY: usize = 70;
 const FIRST_BYTE: Duration = Duration::from_secs(5);
 const WHOLE_BODY: Duration = Duration::from_secs(10);
 
-/// The fields that the form may have, each once, with their longest values in bytes.
+/// The fields that the form may have, each once, with their longest values in
+/// bytes: three for each character that the page lets through, as full-width
+/// digits take; Arabic ones take two.
 const FIELDS: [(&str, usize); 6] =
-    [("formToken", 96), ("cardNumber", 48), ("expiry", 16), ("expiryMonth", 4), ("expiryYear", 6), ("cvv", 8)];
+    [("formToken", 96), ("cardNumber", 120), ("expiry", 27), ("expiryMonth", 6), ("expiryYear", 12), ("cvv", 12)];
 
 /// Why a body is not the card form. Not for cardholders: a browser that shows
 /// our page sends nothing of the kind.

@@ -9,12 +9,13 @@ use crate::page::{self, FieldProblem, Notice, Problem, ScriptAnswer, Visit};
 use crate::provider::ProviderMessage;
 use crate::session::{Session, Status};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_LANGUAGE, LOCATION, RETRY_AFTER, SET_COOKIE};
+use actix_web::http::header::{CONTENT_LANGUAGE, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use std::fmt::Display;
 
 /// Evicts the typed card from the browser's back/forward cache, where a page
-/// without cookies would bring it back. Read by nobody, gone in a second.
+/// without cookies would bring it back: every answer to a form carries it, a
+/// refusal's too. Read by nobody, gone in a second.
 const EVICTING_COOKIE: &str = "vezne_left=1; Max-Age=1; Path=/c/; HttpOnly; SameSite=Lax";
 
 /// The answer to a submit, before it is known who reads it.
@@ -71,12 +72,12 @@ impl Reply {
             Self::TooMany(too_many) => {
                 answer.insert_header((RETRY_AFTER, too_many.retry_after_seconds));
             }
-            Self::Left(_) => {
-                answer.insert_header((SET_COOKIE, EVICTING_COOKIE));
-            }
             _ => {}
         }
-        if visit.wants_json() { self.json(visit, answer).await } else { self.document(visit, answer).await }
+        let mut response =
+            if visit.wants_json() { self.json(visit, answer).await } else { self.document(visit, answer).await };
+        response.headers_mut().insert(SET_COOKIE, HeaderValue::from_static(EVICTING_COOKIE));
+        response
     }
 
     /// A redirect is for browsers; the script reads where to go from the body.

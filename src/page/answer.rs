@@ -131,7 +131,7 @@ mod tests {
             (
                 ScriptAnswer::declined(english(), Some("Limit"), 1, "t2"),
                 json!({"outcome": "declined", "title": "Your card was not accepted",
-                    "message": "The payment provider’s answer: Limit",
+                    "message": "The payment provider’s answer: Limit", "reason": "Limit",
                     "note": "Check the details and try again, or use another card. You can try one more time.",
                     "attemptsLeft": 1, "formToken": "t2"}),
             ),

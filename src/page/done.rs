@@ -1,10 +1,10 @@
 //! The hand-off page: it returns the cardholder to the shop at once.
 
-use super::Locale;
 use super::assets::Asset;
 use super::notice::Tone;
-use super::texts::{Texts, fill};
+use super::texts::{Around, Texts, around, fill};
 use super::theme::Style;
+use super::{Locale, monogram};
 use crate::merchant::Theme;
 use askama::Template;
 
@@ -51,17 +51,18 @@ pub(super) struct DoneTemplate<'a> {
     heading: &'static str,
     tone: Tone,
     sandbox: bool,
+    privacy: Option<&'a str>,
     /// The address, when it is one of the web's.
     next: Option<&'a str>,
 }
 
 impl<'a> DoneTemplate<'a> {
-    pub fn new(view: &'a DoneView<'a>, style: &'a Style<'a>, script: &'a Asset) -> Self {
+    pub fn new(view: &'a DoneView<'a>, style: &'a Style<'a>, script: &'a Asset, privacy: Option<&'a str>) -> Self {
         let texts = view.locale.texts();
         let (heading, tone) = match view.outcome {
             Outcome::Completed => (&texts.done.completed, Tone::Good),
             Outcome::Failed => (&texts.done.failed, Tone::Bad),
-            Outcome::Canceled => (&texts.done.canceled, Tone::Quiet),
+            Outcome::Canceled => (&texts.done.canceled, Tone::Off),
         };
         Self {
             locale: view.locale,
@@ -73,12 +74,13 @@ impl<'a> DoneTemplate<'a> {
             heading,
             tone,
             sandbox: view.sandbox,
+            privacy,
             next: Some(view.next).filter(|next| is_web_address(next)),
         }
     }
 
-    fn named(&self, text: &str) -> String {
-        fill(text, "shop", self.view.merchant_name)
+    fn named<'t>(&'t self, text: &'t str) -> Around<'t> {
+        around(text, "shop", self.view.merchant_name)
     }
 }
 

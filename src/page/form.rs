@@ -1,12 +1,14 @@
 //! The card form.
 
-use super::Locale;
 use super::assets::Asset;
 use super::problem::{Alert, Field, FieldProblem, Problem};
-use super::texts::{Texts, fill};
+use super::texts::{Around, Texts, around, fill};
 use super::theme::Style;
+use super::{Locale, monogram};
 use crate::merchant::Theme;
 use askama::Template;
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::BASE64URL_NOPAD;
 
 /// What the card form shows. There is no place in it for anything typed.
 /// Its addresses carry the session's secret, so it does not print.
@@ -51,6 +53,7 @@ pub(super) struct FormTemplate<'a> {
     view: &'a FormView<'a>,
     title: String,
     sandbox: bool,
+    privacy: Option<&'a str>,
     alert: Option<Alert>,
     /// Links of the alert: field name and message.
     mistakes: Vec<(&'static str, &'static str)>,
@@ -60,7 +63,13 @@ pub(super) struct FormTemplate<'a> {
 }
 
 impl<'a> FormTemplate<'a> {
-    pub fn new(view: &'a FormView<'a>, style: &'a Style<'a>, script: &'a Asset, data: &'a str) -> Self {
+    pub fn new(
+        view: &'a FormView<'a>,
+        style: &'a Style<'a>,
+        script: &'a Asset,
+        data: &'a str,
+        privacy: Option<&'a str>,
+    ) -> Self {
         let texts = view.locale.texts();
         let problems: &[FieldProblem] = match view.problem {
             Some(Problem::Fields(problems)) => problems,
@@ -78,6 +87,7 @@ impl<'a> FormTemplate<'a> {
             view,
             title: fill(title, "shop", view.merchant_name),
             sandbox: view.sandbox,
+            privacy,
             alert: view.problem.as_ref().map(|problem| Alert::of(problem, view.locale)),
             mistakes: problems.iter().map(|it| (it.field().name(), it.message(&texts.fields))).collect(),
             card_number: message(Field::CardNumber),
@@ -86,13 +96,14 @@ impl<'a> FormTemplate<'a> {
         }
     }
 
-    fn named(&self, text: &str) -> String {
-        fill(text, "shop", self.view.merchant_name)
+    /// A text with the shop's name in it, for the document.
+    fn named<'t>(&'t self, text: &'t str) -> Around<'t> {
+        around(text, "shop", self.view.merchant_name)
     }
 
-    /// The letter that stands for the shop.
-    fn monogram(&self) -> String {
-        self.view.merchant_name.chars().find(|c| c.is_alphanumeric()).map(String::from).unwrap_or_default()
+    /// The same for an attribute.
+    fn named_plainly(&self, text: &str) -> String {
+        fill(text, "shop", self.view.merchant_name)
     }
 
     /// For how many minutes the page may be used, said before it is filled in.
@@ -101,6 +112,16 @@ impl<'a> FormTemplate<'a> {
             0 | 1 => self.texts.form.open_for_one.clone(),
             minutes => fill(&self.texts.form.open_for, "minutes", &minutes.to_string()),
         }
+    }
+
+    /// A name that no other rendering has. Browsers put what was typed back into
+    /// a form that they take for the same, by its address and the names of its
+    /// first fields, even into one that was fetched anew; scripts off, nothing
+    /// else keeps the card of a refused attempt out of it. The field that bears
+    /// the name is disabled and never posted.
+    fn rendering(&self) -> String {
+        let digest = digest(&SHA256, self.view.form_token.as_bytes());
+        format!("rendering-{}", BASE64URL_NOPAD.encode(&digest.as_ref()[..6]))
     }
 
     fn this_month(&self) -> String {

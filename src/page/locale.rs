@@ -1,11 +1,8 @@
 //! The languages there are, and which one a cardholder gets.
 
 use super::texts::{Direction, Texts};
+use crate::languages::{DEFAULT, FILES};
 use std::sync::LazyLock;
-
-/// Language tag and file. The first one stands in when nothing else fits.
-const FILES: &[(&str, &str)] =
-    &[("tr", include_str!("../../static/locales/tr.json")), ("en", include_str!("../../static/locales/en.json"))];
 
 /// Parsed at start-up by [`super::Pages::new`]; a test loads every file.
 static TEXTS: LazyLock<Vec<Texts>> = LazyLock::new(|| FILES.iter().map(|(tag, file)| parse(tag, file)).collect());
@@ -37,6 +34,7 @@ impl Locale {
             .and_then(Self::find)
             .or_else(|| accept_language.and_then(Self::preferred))
             .or_else(|| Self::find(default))
+            .or_else(|| Self::find(DEFAULT))
             .unwrap_or(Self(0))
     }
 
@@ -133,24 +131,45 @@ mod tests {
         }
     }
 
+    fn file(tag: &str) -> BTreeMap<String, String> {
+        flatten(FILES.iter().find(|(known, _)| *known == tag).unwrap().1)
+    }
+
     #[test]
     fn every_file_says_everything_and_fills_in_the_same_words() {
-        let turkish = flatten(FILES[0].1);
-        for (tag, file) in FILES {
-            let texts = flatten(file);
-            assert!(texts.keys().eq(turkish.keys()), "{tag}");
+        let english = file("en");
+        for (tag, text) in FILES {
+            let texts = flatten(text);
+            let differing: Vec<_> = texts.keys().filter(|key| !english.contains_key(*key)).collect();
+            let missing: Vec<_> = english.keys().filter(|key| !texts.contains_key(*key)).collect();
+            assert!(differing.is_empty() && missing.is_empty(), "{tag}: surplus {differing:?}, missing {missing:?}");
             for (key, text) in &texts {
                 assert!(!text.trim().is_empty(), "{tag}{key}");
-                assert_eq!(placeholders(text), placeholders(&turkish[key]), "{tag}{key}");
+                assert_eq!(placeholders(text), placeholders(&english[key]), "{tag}{key}");
             }
         }
     }
 
+    /// Texts that are the English ones on purpose: what the card itself says.
+    const AS_IN_ENGLISH: &[(&str, &str)] = &[("ar", ".fields.expiry.placeholder")];
+
     #[test]
     fn nothing_was_left_untranslated() {
-        let turkish = flatten(FILES[0].1);
-        let same = |(key, text): &(String, String)| key != ".direction" && turkish[key] == *text;
-        assert_eq!(flatten(FILES[1].1).into_iter().find(same), None);
+        let english = file("en");
+        let mut same = Vec::new();
+        for (tag, text) in FILES.iter().filter(|(tag, _)| *tag != "en") {
+            let texts = flatten(text).into_iter().filter(|(key, _)| key != ".direction");
+            same.extend(texts.filter(|(key, text)| english[key] == *text).map(|(key, _)| (*tag, key)));
+        }
+        let same: Vec<_> = same.iter().map(|(tag, key)| (*tag, key.as_str())).collect();
+        assert_eq!(same, AS_IN_ENGLISH);
+    }
+
+    #[test]
+    fn a_language_is_written_from_its_side() {
+        for (tag, direction) in [("ar", "rtl"), ("en", "ltr"), ("tr", "ltr")] {
+            assert_eq!(Locale::negotiate(Some(tag), None, DEFAULT).dir(), direction, "{tag}");
+        }
     }
 
     #[test]
@@ -162,6 +181,8 @@ mod tests {
             (None, Some("de, en;q=0.5, tr;q=0.4"), "tr", "en"),
             (None, Some("en;q=0.5,tr-TR;q=0.9"), "en", "tr"),
             (None, Some("EN-us"), "tr", "en"),
+            (None, Some("ar-SA,ar;q=0.9,en;q=0.8"), "tr", "ar"),
+            (Some("ar-EG"), Some("en"), "tr", "ar"),
             (None, Some("en;q=0"), "tr", "tr"),
             (None, Some("en;q=abc"), "tr", "tr"),
             (None, Some("de,*"), "en", "en"),

@@ -61,6 +61,8 @@ pub struct Pages {
     leave_script: Asset,
     /// By [`Locale`]: the form script's tables and texts.
     form_data: Vec<String>,
+    /// By [`Locale`]: the operator's privacy notice.
+    privacy: Vec<Option<String>>,
 }
 
 impl Pages {
@@ -77,7 +79,20 @@ impl Pages {
             form_script: Asset::form_script(),
             leave_script: Asset::leave_script(),
             form_data: Locale::all().map(assets::form_data).collect(),
+            privacy: Locale::all().map(|_| None).collect(),
         }
+    }
+
+    /// With a link to the operator's privacy notice below every document. In
+    /// the address, `{locale}` stands for the tag of the document's language.
+    #[must_use]
+    pub fn with_privacy_notice(self, address: Option<&str>) -> Self {
+        let in_language = |locale: Locale| address.map(|address| texts::fill(address, "locale", locale.code()));
+        Self { privacy: Locale::all().map(in_language).collect(), ..self }
+    }
+
+    fn privacy(&self, locale: Locale) -> Option<&str> {
+        self.privacy.get(locale.index()).and_then(Option::as_deref)
     }
 
     /// The card form, empty, with what was wrong with the last attempt.
@@ -85,7 +100,7 @@ impl Pages {
     pub fn form(&self, view: &FormView<'_>) -> Document {
         let data = self.form_data.get(view.locale.index()).map_or("", String::as_str);
         let style = self.styled(view.theme);
-        let template = form::FormTemplate::new(view, &style, &self.form_script, data);
+        let template = form::FormTemplate::new(view, &style, &self.form_script, data, self.privacy(view.locale));
         let policy = Policy::new(&style).script(&self.form_script).posts_here().frame_ancestor(view.embed_origin);
         Document { html: render(&template), csp: policy.to_string() }
     }
@@ -95,7 +110,7 @@ impl Pages {
     pub fn notice(&self, view: &NoticeView<'_>) -> Document {
         let script = view.refreshes().then_some(&self.leave_script);
         let style = self.styled(view.theme);
-        let template = notice::NoticeTemplate::new(view, &style, script);
+        let template = notice::NoticeTemplate::new(view, &style, script, self.privacy(view.locale));
         let policy = script.into_iter().fold(Policy::new(&style), Policy::script);
         Document { html: render(&template), csp: policy.frame_ancestor(view.embed_origin).to_string() }
     }
@@ -105,7 +120,7 @@ impl Pages {
     #[must_use]
     pub fn done(&self, view: &DoneView<'_>) -> Document {
         let style = self.styled(view.theme);
-        let template = done::DoneTemplate::new(view, &style, &self.leave_script);
+        let template = done::DoneTemplate::new(view, &style, &self.leave_script, self.privacy(view.locale));
         let policy = Policy::new(&style).script(&self.leave_script).frame_ancestor(view.embed_origin);
         Document { html: render(&template), csp: policy.to_string() }
     }
@@ -117,7 +132,7 @@ impl Pages {
     #[must_use]
     pub fn inventory(&self) -> Inventory {
         // A field that is added must be placed here as well.
-        let Self { style, palettes: _, form_script, leave_script, form_data } = self;
+        let Self { style, palettes: _, form_script, leave_script, form_data, privacy: _ } = self;
         let mut items = vec![Item::style(style), Item::theme()];
         items.extend([form_script, leave_script].map(Item::script));
         items.extend(Locale::all().zip(form_data).map(|(locale, data)| Item::data(locale, data)));
@@ -137,6 +152,11 @@ impl Default for Pages {
 
 /// Room for a form with its style and script, so that writing does not grow it.
 const DOCUMENT_CAPACITY: usize = 40 * 1024;
+
+/// The letter that stands for a shop.
+fn monogram(shop: &str) -> String {
+    shop.chars().find(|c| c.is_alphanumeric()).map(String::from).unwrap_or_default()
+}
 
 fn render(template: &impl Template) -> String {
     let mut html = String::with_capacity(DOCUMENT_CAPACITY);

@@ -1,11 +1,11 @@
 //! A page that says something: what happened, and where to go from there.
 
-use super::Locale;
 use super::assets::Asset;
 use super::done::is_web_address;
 use super::problem::Alert;
-use super::texts::{NoticeText, Texts, fill};
+use super::texts::{Around, NoticeText, Texts, around};
 use super::theme::Style;
+use super::{Locale, monogram};
 use crate::merchant::Theme;
 use askama::Template;
 
@@ -39,9 +39,10 @@ pub struct NoticeView<'a> {
     pub theme: &'a Theme,
     /// What it says.
     pub notice: Notice,
-    /// The way back: address (http or https) and shop's name. A waiting page
-    /// does not offer it.
-    pub back: Option<(&'a str, &'a str)>,
+    /// Who the cardholder is dealing with; empty where nobody knows.
+    pub merchant_name: &'a str,
+    /// The way back: an http or https address. A waiting page does not offer it.
+    pub back: Option<&'a str>,
     /// Where to ask again: [`Notice::Waiting`] goes there every two seconds,
     /// notices of a trouble that passes offer it as the way to try again.
     pub refresh_to: Option<&'a str>,
@@ -64,8 +65,10 @@ impl NoticeView<'_> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Tone {
     Good,
-    Quiet,
     Bad,
+    Late,
+    Off,
+    Lost,
     Busy,
 }
 
@@ -92,7 +95,9 @@ impl Notice {
     fn tone(self) -> Tone {
         match self {
             Self::Waiting => Tone::Busy,
-            Self::NotFound | Self::Expired | Self::Canceled | Self::TooManyRequests => Tone::Quiet,
+            Self::Expired | Self::TooManyRequests => Tone::Late,
+            Self::Canceled => Tone::Off,
+            Self::NotFound => Tone::Lost,
             Self::BadRequest | Self::ServerTrouble | Self::Failed => Tone::Bad,
         }
     }
@@ -111,21 +116,28 @@ pub(super) struct NoticeTemplate<'a> {
     texts: &'static Texts,
     style: &'a Style<'a>,
     script: Option<&'a Asset>,
+    view: &'a NoticeView<'a>,
     title: &'static str,
     message: &'static str,
     tone: Tone,
     sandbox: bool,
+    privacy: Option<&'a str>,
     /// Where the page goes by itself.
     refresh: Option<&'a str>,
     /// Where it can be tried again.
     retry: Option<&'a str>,
     /// Address and text of the way back; while a card is processed there is none.
-    back: Option<(&'a str, String)>,
-    reference: String,
+    back: Option<(&'a str, Around<'a>)>,
+    reference: Around<'a>,
 }
 
 impl<'a> NoticeTemplate<'a> {
-    pub fn new(view: &'a NoticeView<'a>, style: &'a Style<'a>, script: Option<&'a Asset>) -> Self {
+    pub fn new(
+        view: &'a NoticeView<'a>,
+        style: &'a Style<'a>,
+        script: Option<&'a Asset>,
+        privacy: Option<&'a str>,
+    ) -> Self {
         let texts = view.locale.texts();
         let NoticeText { title, message } = view.notice.text(texts);
         Self {
@@ -133,17 +145,19 @@ impl<'a> NoticeTemplate<'a> {
             texts,
             style,
             script,
+            view,
             title,
             message,
             tone: view.notice.tone(),
             sandbox: view.sandbox,
+            privacy,
             refresh: view.refresh_to.filter(|_| view.refreshes()),
             retry: view.refresh_to.filter(|_| view.notice.passes()),
             back: view
                 .back
-                .filter(|(url, _)| view.notice != Notice::Waiting && is_web_address(url))
-                .map(|(url, shop)| (url, fill(&texts.frame.back, "shop", shop))),
-            reference: fill(&texts.frame.reference, "id", view.request_id),
+                .filter(|url| view.notice != Notice::Waiting && is_web_address(url))
+                .map(|url| (url, around(&texts.frame.back, "shop", view.merchant_name))),
+            reference: around(&texts.frame.reference, "id", view.request_id),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! document that shows the form again and for the answer to the script.
 
 use super::Locale;
-use super::texts::{FieldsTexts, ProblemTexts, fill};
+use super::texts::{Around, FieldsTexts, ProblemTexts, fill};
 use crate::card::{CvvError, ExpiryError, PanError};
 use serde::Serialize;
 
@@ -115,6 +115,10 @@ pub struct Alert {
     /// Why; may be empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
+    /// The part of the message that is the provider's own words, in a language
+    /// that nobody tells us; may be empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
     /// What to do now, and how often it can still be done; may be empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
@@ -135,12 +139,12 @@ impl Alert {
     }
 
     pub(super) fn new(title: &str, message: &str) -> Self {
-        Self { title: title.to_owned(), message: message.to_owned(), note: String::new() }
+        Self { title: title.to_owned(), message: message.to_owned(), reason: String::new(), note: String::new() }
     }
 
     fn declined(texts: &ProblemTexts, reason: Option<&str>, attempts_left: u32) -> Self {
-        let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
-        let message = reason.map(|reason| fill(&texts.declined_reason, "reason", reason));
+        let reason = reason.map(str::trim).unwrap_or_default();
+        let message = if reason.is_empty() { String::new() } else { fill(&texts.declined_reason, "reason", reason) };
         let attempts = match attempts_left {
             1 => texts.attempts_left_one.clone(),
             count => fill(&texts.attempts_left, "count", &count.to_string()),
@@ -148,7 +152,16 @@ impl Alert {
         Self {
             title: texts.declined_title.clone(),
             note: format!("{} {attempts}", texts.declined_message),
-            message: message.unwrap_or_default(),
+            message,
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// The message, with the provider's words apart from ours.
+    pub(super) fn message_parts(&self) -> Around<'_> {
+        match self.message.rsplit_once(&self.reason) {
+            Some((before, after)) if !self.reason.is_empty() => Around { before, value: &self.reason, after },
+            _ => Around { before: &self.message, value: "", after: "" },
         }
     }
 }
@@ -166,6 +179,8 @@ mod tests {
     fn a_refusal_says_why_and_how_often_one_may_try() {
         let alert = declined(Some("Kart limiti yetersiz"), 4);
         assert_eq!(alert.message, "Ödeme kuruluşunun yanıtı: Kart limiti yetersiz");
+        let parts = alert.message_parts();
+        assert_eq!((parts.before, parts.value), ("Ödeme kuruluşunun yanıtı: ", "Kart limiti yetersiz"));
         assert!(alert.note.ends_with(" 4\u{a0}deneme hakkınız kaldı."), "{}", alert.note);
     }
 
@@ -173,6 +188,7 @@ mod tests {
     fn a_refusal_without_a_reason_invents_none() {
         assert_eq!(declined(None, 2).message, "");
         assert_eq!(declined(Some("  "), 2).message, "");
+        assert_eq!(declined(None, 2).message_parts(), Around { before: "", value: "", after: "" });
         assert!(declined(None, 1).note.ends_with("Son deneme hakkınız."));
     }
 }

@@ -23,7 +23,7 @@ impl Pages {
         let forms = problems
             .into_iter()
             .flat_map(|problem| [&Theme::PLAIN, &themed].map(|theme| self.form(&form(theme, problem))));
-        let notices = [(Notice::Waiting, None), (Notice::ServerTrouble, None), (Notice::Expired, Some((SHOP, "Shop")))];
+        let notices = [(Notice::Waiting, None), (Notice::ServerTrouble, None), (Notice::Expired, Some(SHOP))];
         let notices = notices.map(|(notice, back)| self.notice(&says(&themed, notice, back)));
         let done = DoneView {
             locale: locale(),
@@ -67,12 +67,13 @@ fn form<'a>(theme: &'a Theme, problem: Option<Problem<'a>>) -> FormView<'a> {
     }
 }
 
-fn says<'a>(theme: &'a Theme, notice: Notice, back: Option<(&'a str, &'a str)>) -> NoticeView<'a> {
+fn says<'a>(theme: &'a Theme, notice: Notice, back: Option<&'a str>) -> NoticeView<'a> {
     let request_id = "req_1";
     NoticeView {
         locale: locale(),
         theme,
         notice,
+        merchant_name: "Shop",
         back,
         refresh_to: Some(PATH),
         request_id,

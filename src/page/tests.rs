@@ -44,7 +44,8 @@ fn notice_view(notice: Notice) -> NoticeView<'static> {
         locale: locale("tr"),
         theme: &Theme::PLAIN,
         notice,
-        back: Some(("https://shop.example/back?a=1&b=2", "Kırmızı Kedi")),
+        merchant_name: "Kırmızı Kedi",
+        back: Some("https://shop.example/back?a=1&b=2"),
         refresh_to: Some("/c/secret"),
         request_id: "req_1",
         embed_origin: None,
@@ -73,11 +74,23 @@ fn no_card_field_ever_has_a_value() {
     for problem in problems() {
         let html = pages.form(&form_view(problem)).html;
         let inputs = tags(&html, "input");
-        assert_eq!(inputs.len(), 5);
+        assert_eq!(inputs.len(), 6);
         for input in inputs {
-            assert_eq!(input.contains("value="), input.contains("type=\"hidden\""), "{input}");
+            assert!(!input.contains("value=") || input.contains("type=\"hidden\""), "{input}");
         }
     }
+}
+
+#[test]
+fn no_two_renderings_are_the_same_form_to_a_browser() {
+    let name = |form_token| {
+        let html = Pages::new().form(&FormView { form_token, ..form_view(None) }).html;
+        let first = tags(&html, "input")[0].to_owned();
+        assert!(first.contains("name=\"rendering-") && first.ends_with(" disabled"), "{first}");
+        assert!(!first.contains(form_token));
+        first
+    };
+    assert_ne!(name("token-1"), name("token-2"));
 }
 
 #[test]
@@ -87,8 +100,9 @@ fn the_form_posts_what_the_intake_reads() {
     assert_eq!(html.matches("enctype=\"multipart/form-data\"").count(), 2);
     assert_eq!(html.matches("name=\"formToken\" value=\"token-1\"").count(), 2);
     for (name, autocomplete) in [("cardNumber", "cc-number"), ("expiry", "cc-exp"), ("cvv", "cc-csc")] {
-        let attributes =
-            format!("name=\"{name}\" type=\"text\" inputmode=\"numeric\" autocomplete=\"{autocomplete}\" maxlength=");
+        let attributes = format!(
+            "name=\"{name}\" type=\"text\" dir=\"ltr\" inputmode=\"numeric\" autocomplete=\"{autocomplete}\" maxlength="
+        );
         assert!(html.contains(&attributes), "{name}");
         assert!(html.contains(&format!("<label for=\"{name}\">")), "{name}");
         assert!(html.contains(&format!("id=\"{name}-error\"")), "{name}");
@@ -121,7 +135,8 @@ fn what_others_wrote_stays_text() {
     let declined = Problem::Declined { provider_message: Some(hostile), attempts_left: 2 };
     let form = FormView { merchant_name: hostile, form_token: hostile, ..form_view(Some(declined)) };
     let notice = NoticeView {
-        back: Some(("https://shop.example/", hostile)),
+        merchant_name: hostile,
+        back: Some("https://shop.example/"),
         refresh_to: Some(hostile),
         request_id: hostile,
         ..notice_view(Notice::Waiting)
@@ -176,7 +191,7 @@ fn every_notice_says_its_own_thing_in_every_language() {
     for locale in Locale::all() {
         for notice in notices {
             let html = pages.notice(&NoticeView { locale, ..notice_view(notice) }).html;
-            assert!(html.contains(&format!("<html lang=\"{}\" dir=\"ltr\">", locale.code())));
+            assert!(html.contains(&format!("<html lang=\"{}\" dir=\"{}\">", locale.code(), locale.dir())));
             assert!(seen.insert(between(&html, "<main>", "</main>").unwrap().to_owned()), "{notice:?}");
         }
     }
@@ -203,7 +218,7 @@ fn the_way_back_leads_to_web_addresses_only() {
     let html = pages.done(&done_view("https://shop.example/r?a=1&b=2")).html;
     assert_eq!(html.matches("=\"https://shop.example/r?a=1&#38;b=2\"").count(), 2);
     for address in ["javascript:alert(1)", "data:text/html,x", "//shop.example", "shop:back"] {
-        let notice = NoticeView { back: Some((address, "Kedi")), ..notice_view(Notice::Failed) };
+        let notice = NoticeView { back: Some(address), ..notice_view(Notice::Failed) };
         for document in [pages.done(&done_view(address)), pages.notice(&notice)] {
             assert!(!document.html.contains(address), "{address}");
         }
@@ -228,6 +243,44 @@ fn nothing_is_fetched_from_anywhere() {
             !without_shop.contains("http://") && !without_shop.contains("https://") && !document.html.contains("src=")
         );
     }
+}
+
+#[test]
+fn the_privacy_notice_is_linked_below_every_document_in_its_language() {
+    let pages = Pages::new().with_privacy_notice(Some("https://bank.example/{locale}/kvkk?a=1&b=\""));
+    for locale in Locale::all() {
+        let form = pages.form(&FormView { locale, ..form_view(None) });
+        let notice = pages.notice(&NoticeView { locale, ..notice_view(Notice::Expired) });
+        let done = pages.done(&DoneView { locale, ..done_view("https://shop.example/") });
+        for document in [form, notice, done] {
+            let address = format!("https://bank.example/{}/kvkk?a=1&#38;b=&#34;", locale.code());
+            let link = format!("<a href=\"{address}\" target=\"_blank\" rel=\"noopener noreferrer\">");
+            let text = between(&document.html, &link, "</a>").unwrap();
+            assert!(text.starts_with(&locale.texts().frame.privacy), "{text}");
+            assert!(
+                text.contains(&format!("<span class=\"unseen\">({})</span>", locale.texts().frame.new_tab)),
+                "{text}"
+            );
+            assert!(!document.csp.contains("bank.example"));
+        }
+    }
+    assert!(!Pages::new().form(&form_view(None)).html.contains("_blank"));
+}
+
+#[test]
+fn what_others_wrote_keeps_its_direction_and_its_language() {
+    let pages = Pages::new();
+    let declined = Problem::Declined { provider_message: Some("Kart limiti yetersiz"), attempts_left: 3 };
+    let view = FormView { locale: locale("ar"), ..form_view(Some(declined)) };
+    let html = pages.form(&view).html;
+    assert!(html.contains("<html lang=\"ar\" dir=\"rtl\">"));
+    assert!(html.contains("<bdi lang=\"\">Kart limiti yetersiz</bdi>"));
+    assert_eq!(html.matches("<bdi>Kırmızı Kedi Kitap</bdi>").count(), 3);
+    for input in tags(&html, "input").iter().filter(|input| !input.contains("hidden")) {
+        assert!(input.contains("dir=\"ltr\""), "{input}");
+    }
+    let notice = pages.notice(&NoticeView { locale: locale("ar"), ..notice_view(Notice::Expired) }).html;
+    assert!(notice.contains("<bdi>Kırmızı Kedi</bdi>") && notice.contains("<bdi>req_1</bdi>"));
 }
 
 /// The promise is 25 KB compressed; text like this shrinks to under a third,

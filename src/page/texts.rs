@@ -42,6 +42,8 @@ pub(super) struct FrameTexts {
     pub back: String,
     pub retry: String,
     pub refresh: String,
+    pub privacy: String,
+    pub new_tab: String,
 }
 
 /// The card form.
@@ -168,4 +170,21 @@ pub(super) struct DoneTexts {
 /// Puts `value` where the text has `{name}`.
 pub(super) fn fill(text: &str, name: &str, value: &str) -> String {
     text.replace(&format!("{{{name}}}"), value)
+}
+
+/// A text around something that others wrote. A document isolates that from
+/// its own words, whose direction it need not have (UAX 9; HTML's `bdi`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Around<'a> {
+    pub before: &'a str,
+    pub value: &'a str,
+    pub after: &'a str,
+}
+
+/// [`fill`] for documents.
+pub(super) fn around<'a>(text: &'a str, name: &str, value: &'a str) -> Around<'a> {
+    match text.split_once(&format!("{{{name}}}")) {
+        Some((before, after)) => Around { before, value, after },
+        None => Around { before: text, value: "", after: "" },
+    }
 }

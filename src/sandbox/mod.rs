@@ -5,6 +5,7 @@
 
 pub mod certificates;
 pub mod demo;
+pub mod gallery;
 pub mod magic;
 pub mod merchant;
 pub mod private_file;

@@ -4,6 +4,7 @@ use super::{Handoff, Purpose, RESULT_PARAMETERS, SessionSecret};
 use crate::card::{holds_card_number, url_holds_card_number};
 use crate::hardening::Fingerprint;
 use crate::id::{MerchantId, SessionId};
+use crate::languages;
 use crate::merchant::{AllowedUrl, Merchant, Mode, UrlRefusal};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -123,7 +124,7 @@ impl SessionRequest {
         mistakes.require(
             "locale",
             self.locale.as_deref().is_none_or(|tag| tag.len() <= MAX_LOCALE && knows_locale(tag)),
-            "must be a language of the page: tr or en",
+            &format!("must be a language of the page: {}", languages::listed()),
         );
         let shortest = shortest_life_seconds(mode);
         let life = self.expires_in.unwrap_or(DEFAULT_LIFE_SECONDS);

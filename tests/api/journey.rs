@@ -112,7 +112,8 @@ async fn the_language_is_the_sessions_then_the_browsers_then_the_operators() {
     let unset = created["url"].as_str().unwrap().strip_prefix(&app.origin()).unwrap().to_owned();
     let english = app.create_session(json!({ "locale": "en" })).await.path;
     let cases = [(&unset, "", "tr"), (&unset, "en-GB,en;q=0.9", "en"), (&unset, "de,fr", "tr"), (&english, "tr", "en")];
-    for (path, accepted, language) in cases {
+    let arabic = [(&unset, "ar-SA,ar;q=0.9,en;q=0.8", "ar"), (&unset, "fr, ar;q=0.5, en;q=0.4", "ar")];
+    for (path, accepted, language) in cases.into_iter().chain(arabic) {
         let answer = app.client.request("GET", path).header("accept-language", accepted).send().await.expect(200);
         assert_eq!(answer.header("content-language"), language, "{accepted:?}");
         assert!(answer.text().contains(&format!(r#"<html lang="{language}""#)), "{accepted:?}");
@@ -245,7 +246,9 @@ async fn an_unknown_link_says_so_in_the_browsers_language() {
     let app = TestApp::start().await;
     let secret = "0123456789abcdefghijklmnopqrstuv";
     for path in [format!("/c/{secret}"), format!("/c/{secret}/done"), "/c/short".into(), "/c/%C3%BC".into()] {
-        for (language, title) in [("tr", "Bu bağlantı geçerli değil"), ("en", "This link does not work")] {
+        for (language, title) in
+            [("tr", "Bu bağlantı geçerli değil"), ("en", "This link does not work"), ("ar", "هذا الرابط غير صالح")]
+        {
             let answer = app.client.request("GET", &path).header("accept-language", language).send().await;
             let answer = answer.expect(404);
             assert!(answer.text().contains(title), "{path} {language}");

@@ -71,6 +71,10 @@ async fn a_card_may_be_typed_as_it_is_printed() {
         ("4355 0930 0077 7068", format!("12 / {year}")),
         (" 4355-0930-0077-7068 ", format!("12/20{year}")),
         (NUMBER, format!("12{year}")),
+        (NUMBER, format!("20{year}-12")),
+        ("٤٣٥٥ ٠٩٣٠ ٠٠٧٧ ٧٠٦٨", format!("١٢/{year}")),
+        ("۴۳۵۵۰۹۳۰۰۰۷۷۷۰۶۸", format!("12/{year}")),
+        ("４３５５ ０９３０ ００７７ ７０６８", format!("１２／{year}")),
     ] {
         let session = app.create_session(json!({})).await;
         let card = Card { number: number.into(), expiry: expiry.clone(), ..Card::visa() };
@@ -80,7 +84,7 @@ async fn a_card_may_be_typed_as_it_is_printed() {
     }
     let session = app.create_session(json!({})).await;
     let token = app.open_page(&session).await.token;
-    let apart = Form::new().field("formToken", &token).field("cardNumber", NUMBER).field("cvv", "737");
+    let apart = Form::new().field("formToken", &token).field("cardNumber", NUMBER).field("cvv", "٧٣٧");
     let apart = apart.field("expiryMonth", "12").field("expiryYear", year);
     app.post(&session, apart).await.expect(303);
 }

@@ -29,6 +29,16 @@ const states = {
     await customer.pay(withoutFunds);
     await customer.seesAlert(customer.texts.problem.declinedTitle);
   },
+  busy: async (customer, town) => {
+    await openForm(customer, town);
+    await customer.page.route('**/c/*', () => {});
+    await customer.pay(visa);
+    await customer.page.getByRole('button', { name: customer.texts.script.working }).waitFor();
+  },
+  'running out of time': async (customer, town) => {
+    await customer.open(await town.demo.createSession({ expiresIn: 119, locale: customer.language }));
+    await customer.page.locator('#open-for.soon').waitFor();
+  },
   expired: async (customer, town) => {
     const session = await town.demo.createSession({ expiresIn: 1, locale: customer.language });
     await eventually(() => town.demo.session(session.id), ({ status }) => status === 'expired');
@@ -56,12 +66,12 @@ async function openForm(customer, town) {
 
 suite('accessibility', (town) => {
   for (const [state, bring] of Object.entries(states)) {
-    for (const colorScheme of ['light', 'dark']) {
-      test(`axe finds nothing, and nothing needs sideways scrolling: ${state}, ${colorScheme}`, async () => {
-        const customer = await town.customer({ colorScheme, device: phone, language: colorScheme === 'dark' ? 'en' : 'tr' });
+    for (const [language, colorScheme] of [['tr', 'light'], ['en', 'dark'], ['ar', 'light']]) {
+      test(`axe finds nothing, and nothing needs sideways scrolling: ${state}, ${language}, ${colorScheme}`, async () => {
+        const customer = await town.customer({ colorScheme, device: phone, language });
         await customer.bring(axe);
         await bring(customer, town);
-        await customer.picture(`${state.replace(/\W+/g, '-')}-${colorScheme}`);
+        await customer.picture(`${state.replace(/\W+/g, '-')}-${language}-${colorScheme}`);
         const found = await customer.page.evaluate((rules) => window.axe.run(document, { runOnly: rules }), RULES);
         const violations = found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
         assert.deepEqual(violations, []);

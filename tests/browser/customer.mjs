@@ -26,7 +26,7 @@ export class Customer {
     customer.language = language;
     customer.texts = texts[language];
     customer.shopTexts = shopTexts[language];
-    const locale = { tr: 'tr-TR', en: 'en-US' }[language];
+    const locale = { tr: 'tr-TR', en: 'en-US', ar: 'ar-SA' }[language];
     customer.#context = await browser.newContext({ ...device, locale, javaScriptEnabled: scripts, ...options });
     customer.#watch();
     customer.page = await customer.#context.newPage();
@@ -218,8 +218,9 @@ export class Customer {
     const sticksOut = await this.page.evaluate(() => {
       const card = document.querySelector('.card').getBoundingClientRect();
       return [...document.querySelectorAll('.card :is(input:not([type=hidden]), button, a, p, label)')]
-        .filter((inner) => inner.getBoundingClientRect().right > card.right)
-        .map((inner) => inner.outerHTML);
+        .map((inner) => [inner.outerHTML, inner.getBoundingClientRect()])
+        .filter(([, { width, left, right }]) => width > 0 && (right > card.right || left < card.left))
+        .map(([html]) => html);
     });
     assert.deepEqual(sticksOut, [], state);
   }

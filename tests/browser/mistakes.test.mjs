@@ -19,6 +19,7 @@ suite('mistakes and refusals, scripts on', (town) => {
     await customer.pay(withoutFunds);
     const alert = await customer.seesAlert(problem.declinedTitle);
     assert.ok(alert.includes(fill(problem.declinedReason, { reason: 'Kartın bakiyesi yetersiz.' })), alert);
+    assert.equal(await customer.page.locator('#alert bdi[lang=""]').textContent(), 'Kartın bakiyesi yetersiz.');
     assert.ok(alert.includes(fill(problem.attemptsLeft, { count: 4 })), alert);
     await customer.seesFocusAt('alert');
     assert.deepEqual(await customer.typed(), { cardNumber: '4508 0345 0300 0000', expiry: '11/40', cvv: '313' });

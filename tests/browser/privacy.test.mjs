@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually, suite, visa, withoutFunds } from './harness.mjs';
+import { gzipSync } from 'node:zlib';
+import { texts } from './texts.mjs';
 
 suite('privacy', (town) => {
   test('the page is one request, sets no cookie and stores nothing', async () => {
@@ -15,6 +17,35 @@ suite('privacy', (town) => {
     assert.match(await answer.headerValue('content-security-policy'), /^default-src 'none';.*frame-ancestors 'none'/);
     const stored = await customer.page.evaluate(() => [localStorage.length, sessionStorage.length, history.state]);
     assert.deepEqual(stored, [0, 0, null]);
+  });
+
+  test('the page weighs little in every language, everything included', async () => {
+    const customer = await town.customer();
+    for (const locale of Object.keys(texts)) {
+      const answer = await customer.page.goto((await town.demo.createSession({ locale })).url);
+      const body = await answer.body();
+      const compressed = gzipSync(body, { level: 9 }).length;
+      assert.equal(await answer.headerValue('content-encoding'), null, 'served as it is: no length tells a secret');
+      assert.ok(compressed < 25_000, `${locale}: ${compressed} bytes compressed`);
+      assert.ok(body.length < 60_000, `${locale}: ${body.length} bytes`);
+      console.log(`# ${locale}: ${body.length} bytes, ${compressed} compressed`);
+    }
+  });
+
+  test('the privacy notice opens beside the page: the typed card stays, and nothing is told', async () => {
+    const customer = await town.customer({ language: 'ar' });
+    const notice = 'https://example.com/ar/privacy';
+    await customer.page.context().route(notice, (route) => route.fulfill({ contentType: 'text/html', body: '<title>notice</title>' }));
+    await customer.page.goto(`${town.demo.shopUrl}/gallery/form?locale=ar`);
+    await customer.typeCard(visa);
+    const { privacy, newTab } = customer.texts.frame;
+    const opened = customer.page.context().waitForEvent('page');
+    await customer.page.getByRole('link', { name: `${privacy} (${newTab})` }).click();
+    const other = await opened;
+    await other.waitForURL(notice);
+    assert.deepEqual(await other.evaluate(() => [window.opener, document.referrer]), [null, '']);
+    assert.deepEqual(await customer.typed(), { cardNumber: '4355 0930 0077 7068', expiry: '11/40', cvv: '313' });
+    customer.forgive(/request to https:\/\/example\.com\/ar\/privacy/, { all: true });
   });
 
   test('the policy is enforced: a script from elsewhere does not run, and is told on', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import { empty, eventually, suite, visa } from './harness.mjs';
+import { empty, eventually, serverError, suite, visa, withoutFunds } from './harness.mjs';
 
 suite('back, reload and other tabs', (town) => {
   const calls = (customer) => town.demo.callsFor(customer.order.conversationId);
@@ -41,6 +41,31 @@ suite('back, reload and other tabs', (town) => {
       }
       assert.deepEqual(await calls(customer), ['succeed']);
     });
+
+    // With scripts off, the answer to a form is another document: behind it lies
+    // the one into which the card was typed. A browser fetches that anew and fills
+    // in what it remembers, where it takes the form for the same.
+    for (const [what, card, title] of [
+      ['a declined card', withoutFunds, 'declinedTitle'],
+      ['a mistyped card', { ...visa, number: '4355093000777067', expiry: '01/26' }, 'fieldsTitle'],
+      ['a card that met trouble', serverError, 'tryAgainTitle'],
+    ]) {
+      test(`back from ${what} in a session that is still open shows no card, ${how}`, async () => {
+        const customer = await town.customer({ scripts });
+        await customer.buy();
+        await customer.typeCard(card);
+        await customer.submit();
+        await customer.seesAlert(customer.texts.problem[title]);
+        for (const step of scripts ? ['goBack', 'goForward'] : ['goBack', 'goBack', 'goForward']) {
+          await customer.page[step]({ waitUntil: 'commit' });
+          await customer.settles();
+          await eventually(() => customer.typedIfThere(), (typed) => Object.values(typed).every((text) => text === ''));
+        }
+        await customer.page.goto(customer.order.url);
+        await customer.pay(visa);
+        await customer.seesReceipt();
+      });
+    }
 
     test(`the page of a finished session hands over again, with the same token, ${how}`, async () => {
       const customer = await town.customer({ scripts });
@@ -85,8 +110,8 @@ suite('back, reload and other tabs', (town) => {
     });
   }
 
-  test('a reload empties the form, and it can be used', async () => {
-    const customer = await town.customer();
+  for (const scripts of [true, false]) test(`a reload empties the form, and it can be used, scripts ${scripts ? 'on' : 'off'}`, async () => {
+    const customer = await town.customer({ scripts });
     await customer.buy();
     await customer.typeCard(visa);
     await customer.page.reload();

@@ -1,9 +1,11 @@
 // The page's own words, so that the tests read them from where the page does.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
-const read = (language) => JSON.parse(readFileSync(new URL(`../../static/locales/${language}.json`, import.meta.url)));
+const folder = new URL('../../static/locales/', import.meta.url);
+const read = (file) => [file.replace('.json', ''), JSON.parse(readFileSync(new URL(file, folder)))];
 
-export const texts = { tr: read('tr'), en: read('en') };
+// By language: each file is one.
+export const texts = Object.fromEntries(readdirSync(folder).map(read));
 
 export const shopTexts = {
   tr: {
@@ -15,6 +17,11 @@ export const shopTexts = {
     pay: 'Pay by card', thanks: 'Thank you!', verified: 'arrived, signature verified',
     canceled: 'You left the payment', notPaid: 'The payment was not completed',
     untrusted: 'Your browser does not trust the card page\'s certificate yet',
+  },
+  ar: {
+    pay: 'الدفع بالبطاقة', thanks: 'شكرًا لك!', verified: 'وصل، وتم التحقق من توقيعه',
+    canceled: 'لقد ألغيت الدفع', notPaid: 'لم يكتمل الدفع',
+    untrusted: 'متصفحك لا يعرف شهادة صفحة البطاقة بعد',
   },
 };
 

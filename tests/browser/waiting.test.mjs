@@ -31,7 +31,7 @@ suite('waiting, and too late', (town) => {
     assert.equal(order.callback.lastFour, '7068');
   });
 
-  for (const language of ['tr', 'en']) {
+  for (const language of ['tr', 'en', 'ar']) {
     test(`an expired session says so and leads back, ${language}`, async () => {
       const session = await town.demo.createSession({ expiresIn: 1, locale: language });
       await eventually(() => town.demo.session(session.id), ({ status }) => status === 'expired');

@@ -1,6 +1,7 @@
 //! Runs every input that fuzzing ever kept, and the properties that need no
 //! fuzzer. The fuzzing itself is `tests/fuzz/run.sh`.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 mod properties;

@@ -1,4 +1,4 @@
-//! The demo shop: a merchant's site in small, Turkish and English, that takes
+//! The demo shop: a merchant's site in small, in three languages, that takes
 //! cards through the window and never sees one.
 //!
 //! It is written as a merchant would write it, from the public documentation:

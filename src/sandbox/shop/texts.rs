@@ -1,4 +1,4 @@
-//! What the shop says, in Turkish and English.
+//! What the shop says, in Turkish, English and Arabic.
 
 use serde::Deserialize;
 
@@ -11,33 +11,45 @@ pub(super) enum Language {
     Tr,
     /// English.
     En,
+    /// Arabic.
+    Ar,
 }
+
+/// Tag (BCP 47), own name and texts of each, in the order of the enum.
+const LANGUAGES: [(Language, &str, &str, &Texts); 3] = [
+    (Language::Tr, "tr", "Türkçe", &TURKISH),
+    (Language::En, "en", "English", &ENGLISH),
+    (Language::Ar, "ar", "العربية", &ARABIC),
+];
 
 impl Language {
     /// The language's tag (BCP 47).
     pub fn code(self) -> &'static str {
-        match self {
-            Self::Tr => "tr",
-            Self::En => "en",
-        }
+        LANGUAGES[self as usize].1
+    }
+
+    /// `ltr` or `rtl`.
+    pub fn dir(self) -> &'static str {
+        if self == Self::Ar { "rtl" } else { "ltr" }
+    }
+
+    /// Tag and own name of each language.
+    pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+        LANGUAGES.iter().map(|(_, tag, name, _)| (*tag, *name))
     }
 
     /// The first of a browser's languages that the shop has.
     pub fn preferred(accept_language: &str) -> Self {
-        let known = |tag: &str| match tag.trim().to_ascii_lowercase() {
-            tag if tag.starts_with("tr") => Some(Self::Tr),
-            tag if tag.starts_with("en") => Some(Self::En),
-            _ => None,
+        let known = |tag: &str| {
+            let tag = tag.trim().to_ascii_lowercase();
+            LANGUAGES.iter().find(|(_, known, ..)| tag.starts_with(known)).map(|(language, ..)| *language)
         };
         accept_language.split(',').find_map(known).unwrap_or_default()
     }
 
     /// The shop's texts.
     pub fn texts(self) -> &'static Texts {
-        match self {
-            Self::Tr => &TURKISH,
-            Self::En => &ENGLISH,
-        }
+        LANGUAGES[self as usize].3
     }
 }
 
@@ -45,6 +57,7 @@ impl Language {
 pub(super) struct Texts {
     pub shop: &'static str,
     pub demo: &'static str,
+    pub gallery: &'static str,
     pub product: &'static str,
     pub description: &'static str,
     pub price: &'static str,
@@ -74,6 +87,7 @@ pub(super) struct Texts {
 const TURKISH: Texts = Texts {
     shop: "Demo Kahve",
     demo: "Gösterim mağazası: gerçek para ve gerçek kart yoktur.",
+    gallery: "Kart sayfasının bütün halleri",
     product: "Bakır kahve seti",
     description: "Elde dövülmüş iki kişilik bakır cezve ve fincan. 250\u{a0}g taze çekilmiş Türk kahvesiyle birlikte gelir.",
     price: "249,90 ₺",
@@ -103,6 +117,7 @@ const TURKISH: Texts = Texts {
 const ENGLISH: Texts = Texts {
     shop: "Demo Kahve",
     demo: "A demonstration: no real money, no real cards.",
+    gallery: "The card page in every state",
     product: "Copper coffee set",
     description: "A hand-hammered copper pot and cups for two, with 250\u{a0}g of freshly ground Turkish coffee.",
     price: "₺249.90",
@@ -129,6 +144,36 @@ const ENGLISH: Texts = Texts {
     unavailable: ["The card page cannot be reached", "Try again in a little while."],
 };
 
+const ARABIC: Texts = Texts {
+    shop: "Demo Kahve",
+    demo: "متجر تجريبي: لا أموال حقيقية ولا بطاقات حقيقية.",
+    gallery: "صفحة البطاقة بجميع حالاتها",
+    product: "طقم قهوة نحاسي",
+    description: "ركوة نحاسية مطروقة يدويًا وفناجين لشخصين، مع 250\u{a0}غ من القهوة التركية المطحونة حديثًا.",
+    price: "249.90\u{a0}₺",
+    pay: "الدفع بالبطاقة",
+    test_cards: "بطاقات الاختبار",
+    any_expiry: "أدخل أي تاريخ انتهاء في المستقبل وأي رمز أمان.",
+    untrusted: "متصفحك لا يعرف شهادة صفحة البطاقة بعد",
+    untrusted_why: "تستخدم صفحة البطاقة شهادة تطوير أُنشئت على هذا الحاسوب. عرّف متصفحك بها بإحدى طريقتين:",
+    untrusted_open: "افتح صفحة البطاقة مرة واحدة، واقبل تحذير المتصفح، ثم عُد إلى هنا:",
+    untrusted_import: "أو أضف مرجع شهادات التطوير إلى متصفحك (صالح لعناوين هذا الحاسوب فقط):",
+    untrusted_again: "إعادة المحاولة",
+    thanks: "شكرًا لك!",
+    paid: "تم استلام طلبك. لم يصل رقم بطاقتك إلى المتجر، وكل ما لدينا هو هذا الرمز المميز.",
+    order: "الطلب",
+    card: "البطاقة",
+    token: "الرمز المميز للبطاقة",
+    callback: "الإشعار",
+    callback_waiting: "في الانتظار…",
+    callback_verified: "وصل، وتم التحقق من توقيعه",
+    back: "العودة إلى المتجر",
+    canceled: ["لقد ألغيت الدفع", "لم يُؤخذ شيء من بطاقتك."],
+    not_paid: ["لم يكتمل الدفع", "رُفضت البطاقة أو انتهت المهلة. يمكنك المحاولة مرة أخرى."],
+    not_genuine: ["تعذّر التحقق من هذه العودة", "التوقيع غير مطابق، أو أن الطلب ليس لهذا المتجر."],
+    unavailable: ["تعذّر الوصول إلى صفحة البطاقة", "حاول مرة أخرى بعد قليل."],
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +184,7 @@ mod tests {
             ("", Language::Tr),
             ("en-US,en;q=0.9", Language::En),
             ("de, tr;q=0.8, en;q=0.7", Language::Tr),
+            ("ar-SA,en;q=0.5", Language::Ar),
             ("fr", Language::Tr),
         ] {
             assert_eq!(Language::preferred(header), language, "{header}");
