@@ -57,12 +57,18 @@ impl Asset {
 
     /// Sends the form that brings the result to the shop.
     pub fn post_script() -> Self {
-        Self::new(compact(include_str!("../../static/post.js")))
+        Self::new(compact(include_str!("../../static/post.js"))).named(
+            "post.js",
+            "The hand-off by form: sends the result to the merchant's page at once. Works without it.",
+        )
     }
 
     /// Speaks with the page that has the document in a frame.
     pub fn frame_script() -> Self {
-        Self::new(compact(include_str!("../../static/frame.js")))
+        Self::new(compact(include_str!("../../static/frame.js"))).named(
+            "frame.js",
+            "In a merchant's frame: speaks with that page's SDK over one port; height, focus, and the result, no card.",
+        )
     }
 }
 

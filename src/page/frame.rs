@@ -57,6 +57,13 @@ impl Frame {
         Self { trouble, ..self }
     }
 
+    /// Whether a text is such data, whatever its values: they are the session's.
+    pub(super) fn is_data(text: &str) -> bool {
+        const KEYS: [&str; 4] = ["origin", "reports", "result", "trouble"];
+        let read: Result<BTreeMap<String, serde_json::Value>, _> = serde_json::from_str(text);
+        read.is_ok_and(|data| data.contains_key("origin") && data.keys().all(|key| KEYS.contains(&key.as_str())))
+    }
+
     /// The one origin that may have the document in a frame.
     pub(super) fn origin(&self) -> &str {
         &self.origin

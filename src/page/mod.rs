@@ -172,6 +172,7 @@ impl Pages {
             self;
         let mut items = vec![Item::style(style), Item::theme()];
         items.extend([form_script, leave_script, post_script, frame_script].map(Item::script));
+        items.push(Item::frame_data());
         items.extend(Locale::all().zip(form_data).map(|(locale, data)| Item::data(locale, data)));
         Inventory::new(items)
     }
