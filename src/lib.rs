@@ -7,7 +7,7 @@
 //! browser ─────────POST /c/{secret}─────▶ intake ─▶ card      the only door a PAN enters by
 //!                                         provider            sign, forward, believe or refuse
 //!                                         session ─▶ store    one outcome, once, with its event
-//!                                         handoff             signed redirect · signed callback
+//!                                         handoff             signed redirect, form or message · signed callback
 //! merchant backend ◀──callback / GET /v1/sessions/{id}──      the card token
 //! ```
 //!
@@ -53,6 +53,8 @@ pub mod routes;
 #[cfg(feature = "sandbox")]
 #[forbid(unsafe_code)]
 pub mod sandbox;
+#[forbid(unsafe_code)]
+pub mod sdk;
 #[forbid(unsafe_code)]
 pub mod server;
 #[forbid(unsafe_code)]

@@ -3,7 +3,7 @@
 use crate::hardening::headers;
 use crate::id::RequestId;
 use crate::window::{Providers, Window};
-use crate::{api, intake, page};
+use crate::{api, intake, page, sdk};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
@@ -49,6 +49,8 @@ fn routes(config: &mut ServiceConfig) {
         .service(resource("/csp").route(post().to(page::report)))
         .service(resource("/openapi.json").route(get().to(api::openapi)))
         .service(resource("/problems/{slug}").route(get().to(api::explain)))
+        .service(resource("/sdk/v1/manifest.json").route(get().to(sdk::manifest)))
+        .service(resource("/sdk/v1/{version}/{file}").route(get().to(sdk::file)))
         .service(resource("/livez").route(get().to(live)).route(head().to(live)))
         .service(resource("/readyz").route(get().to(ready)).route(head().to(ready)))
         .service(resource("/").route(get().to(front)));

@@ -228,10 +228,22 @@
     return next.href;
   }
 
+  // Out of a frame to another site only by the top window. A browser that does
+  // not let it happen shows the hand-off page, where a link does the same.
   function leave(address) {
     const next = webAddress(address);
     wipe();
-    location.replace(next);
+    if (parent === self || new URL(next).origin === location.origin) {
+      location.replace(next);
+      return;
+    }
+    const handoff = () => location.replace(form.getAttribute('action') + '/done');
+    setTimeout(handoff, 3000);
+    try {
+      top.location.replace(next);
+    } catch {
+      handoff();
+    }
   }
 
   // The session takes no card any more: say so, then go where it leads.

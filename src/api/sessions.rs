@@ -143,6 +143,7 @@ fn describe(window: &Window, key: &SecretText, session: &Session) -> Result<Map<
         ("returnUrl", Some(url(&session.return_url))),
         ("cancelUrl", session.cancel_url.as_ref().map(url)),
         ("callbackUrl", session.callback_url.as_ref().map(url)),
+        ("embedOrigin", session.embed_origin.as_ref().map(|origin| json!(origin.as_str()))),
         ("locale", session.locale.as_ref().map(|locale| json!(locale))),
         ("createdAt", Some(json!(rfc3339(session.created_at)))),
         ("expiresAt", Some(json!(rfc3339(session.expires_at)))),

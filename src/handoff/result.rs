@@ -61,6 +61,14 @@ impl SignedResult {
         ]
     }
 
+    /// What a body or a message carries, which end in no log and no browser
+    /// history: the signed fields, and the token where there is one.
+    #[must_use]
+    pub fn fields_with_token(&self) -> Vec<(&'static str, &str)> {
+        let token = self.card_token().map(|token| ("cardToken", token));
+        self.signed_fields().into_iter().chain(token).collect()
+    }
+
     /// The token, for a hand-off that carries it.
     #[must_use]
     pub fn card_token(&self) -> Option<&str> {

@@ -5,8 +5,9 @@ use actix_web::http::header::{
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 
-/// What answers carry that bring no other value of their own. Documents of the
-/// page bring a `Content-Security-Policy`; everything else gets the strictest.
+/// What answers carry that bring no other value of their own, as the SDK's
+/// files do. Documents of the page bring a `Content-Security-Policy`; everything
+/// else gets the strictest.
 /// `same-origin` and not `no-referrer`: with that, browsers post `Origin: null`.
 const USUAL: [(HeaderName, &str); 9] = [
     (CACHE_CONTROL, "no-store"),

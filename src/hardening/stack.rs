@@ -21,3 +21,12 @@ pub fn scrub() {
         black_box(&mut [0_u8; DEPTH]);
     }
 }
+
+/// Does [`scrub`] when it is dropped, by a panic too.
+pub struct ScrubOnDrop;
+
+impl Drop for ScrubOnDrop {
+    fn drop(&mut self) {
+        scrub();
+    }
+}

@@ -6,6 +6,7 @@ use crate::card::Card;
 use crate::handoff::CARD_TOKEN_FIELD;
 use crate::hardening::SealContext;
 use crate::hardening::registers::cleared;
+use crate::hardening::stack;
 use crate::id::RequestId;
 use crate::provider::{
     CardToken, CardTokenizer, Credentials, ProviderError, ProviderMessage, TokenizeCall, read_credentials,
@@ -64,6 +65,8 @@ pub(super) async fn forward(
     let in_flight = window.in_flight.one_more();
     let work = actix_rt::spawn(cleared(async move {
         let _in_flight = in_flight;
+        // The browser's connection, whose end does the same, may be gone by then.
+        let _scrubbed = stack::ScrubOnDrop;
         #[cfg(feature = "sandbox")]
         super::panics::in_task(&card);
         claim_and_send(&window, &providers, &session, card, &request).await

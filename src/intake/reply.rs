@@ -104,24 +104,24 @@ impl Reply {
     async fn document(&self, visit: &Visit, mut answer: HttpResponseBuilder) -> HttpResponse {
         let answer = &mut answer;
         match self {
-            Self::Left(_) => answer.insert_header((LOCATION, format!("{}/done", visit.path()))).finish(),
+            Self::Left(_) => answer.insert_header((LOCATION, visit.done_path())).finish(),
             Self::Over(session) => page::gone(visit, session).await,
             Self::Busy => answer.insert_header((LOCATION, visit.path())).finish(),
             Self::Invalid(session, problems) => visit.form(answer, session, Some(Problem::Fields(problems))),
             Self::Declined(session, message) => visit.form(answer, session, Some(declined(session, message.as_ref()))),
             Self::TryAgain(session) => visit.form(answer, session, Some(Problem::TryAgain)),
             Self::Stale(session) => visit.form(answer, session, Some(Problem::FormStale)),
-            Self::Unreadable(_) => visit.notice(answer, Notice::BadRequest, None),
-            Self::Unknown => visit.notice(answer, Notice::NotFound, None),
-            Self::TooMany(_) => visit.notice(answer, Notice::TooManyRequests, None),
-            Self::Trouble => visit.notice(answer, Notice::ServerTrouble, None),
+            Self::Unreadable(_) => visit.notice(answer, Notice::BadRequest),
+            Self::Unknown => visit.notice(answer, Notice::NotFound),
+            Self::TooMany(_) => visit.notice(answer, Notice::TooManyRequests),
+            Self::Trouble => visit.notice(answer, Notice::ServerTrouble),
         }
     }
 
     async fn json(&self, visit: &Visit, mut answer: HttpResponseBuilder) -> HttpResponse {
         let locale = visit.locale();
         answer.insert_header((CONTENT_LANGUAGE, locale.code())).json(match self {
-            Self::Left(session) => left(visit, session).await,
+            Self::Left(session) => ScriptAnswer::done(&visit.next(session).await),
             Self::Over(session) => {
                 let notice = if session.status == Status::Canceled { Notice::Canceled } else { Notice::Expired };
                 ScriptAnswer::ended(locale, notice, &visit.path())
@@ -140,17 +140,6 @@ impl Reply {
             Self::Trouble => ScriptAnswer::refused(locale, Notice::ServerTrouble),
         })
     }
-}
-
-/// A token's hand-off goes straight to the merchant: no further connection to
-/// us. Everything else is told on our own page first.
-async fn left(visit: &Visit, session: &Session) -> ScriptAnswer {
-    if session.status == Status::Completed
-        && let Ok(next) = visit.destination(session).await
-    {
-        return ScriptAnswer::done(&next);
-    }
-    ScriptAnswer::done(&format!("{}/done", visit.path()))
 }
 
 fn declined<'a>(session: &Session, message: Option<&'a ProviderMessage>) -> Problem<'a> {

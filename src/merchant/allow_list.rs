@@ -37,6 +37,14 @@ pub enum UrlRefusal {
     /// Not under any entry.
     #[error("is not on the merchant's allow-list")]
     NotAllowed,
+    /// More than an origin, or not as browsers write it.
+    #[error(
+        "must be an origin as browsers write it: scheme, host and port if it is not the usual one, such as https://shop.example"
+    )]
+    Origin,
+    /// An origin of which the allow-list has a part only, or nothing.
+    #[error("is not on the merchant's allow-list as a whole: an entry must be this origin, without a path")]
+    OriginNotAllowed,
     /// A callback's port that the operator has not opened.
     #[error("is at port {0}, which the operator of this service has not opened for callbacks (egress.ports)")]
     Port(u16),
@@ -80,6 +88,28 @@ impl AllowList {
         if allowed { Ok(AllowedUrl(url)) } else { Err(UrlRefusal::NotAllowed) }
     }
 
+    /// The only way to an [`AllowedOrigin`]. An origin is on the list when its
+    /// root is: an entry with a path says that the merchant has this path of the
+    /// host, and other pages of it may be anybody's.
+    ///
+    /// # Errors
+    /// [`UrlRefusal`].
+    pub fn check_origin(&self, text: &str, mode: Mode) -> Result<AllowedOrigin, UrlRefusal> {
+        let url = checked(text, mode)?;
+        // A star in a host would be a wildcard of the page's policy.
+        if url.origin().ascii_serialization() != text || text.contains('*') {
+            return Err(UrlRefusal::Origin);
+        }
+        self.check(text, mode).map_err(|_| UrlRefusal::OriginNotAllowed)?;
+        Ok(AllowedOrigin(text.to_owned()))
+    }
+
+    /// Whether an origin that passed once would pass now.
+    #[must_use]
+    pub fn still_allows_origin(&self, origin: &AllowedOrigin, mode: Mode) -> bool {
+        self.check_origin(origin.as_str(), mode).is_ok()
+    }
+
     /// The same for a URL that the service itself will call, at one of the ports
     /// that it may call. Where browsers go is not bound to them.
     ///
@@ -118,6 +148,23 @@ impl AllowedUrl {
     /// The URL.
     #[must_use]
     pub fn url(&self) -> &Url {
+        &self.0
+    }
+}
+
+/// An origin (RFC 6454) all of which was on its merchant's allow-list when it was checked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AllowedOrigin(String);
+
+impl AllowedOrigin {
+    /// An origin that was checked when its session was created, back from the store.
+    pub(crate) fn from_store(text: String) -> Self {
+        Self(text)
+    }
+
+    /// `scheme://host` or `scheme://host:port`, as browsers write it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -200,6 +247,38 @@ mod tests {
         ] {
             assert_eq!(list.check(url, Mode::Test).err(), Some(why), "{url}");
         }
+    }
+
+    #[test]
+    fn an_origin_is_allowed_as_a_whole_and_as_browsers_write_it() {
+        let list = AllowList::parse(&["https://shop.example/", "https://host.example/shop", "http://localhost:8080"]);
+        let list = list.unwrap();
+        for origin in ["https://shop.example", "http://localhost:8080"] {
+            assert_eq!(list.check_origin(origin, Mode::Test).unwrap().as_str(), origin);
+        }
+        for (text, why) in [
+            ("https://shop.example/", UrlRefusal::Origin),
+            ("https://shop.example/pay", UrlRefusal::Origin),
+            ("https://shop.example?", UrlRefusal::Origin),
+            ("https://SHOP.example", UrlRefusal::Origin),
+            ("https://shop.example:443", UrlRefusal::Origin),
+            ("https://*.example", UrlRefusal::Origin),
+            ("https://kırmızı.example", UrlRefusal::Origin),
+            ("https://host.example", UrlRefusal::OriginNotAllowed),
+            ("https://shop.example:8443", UrlRefusal::OriginNotAllowed),
+            ("https://evil.example", UrlRefusal::OriginNotAllowed),
+            ("http://shop.example", UrlRefusal::Scheme),
+            ("https://user@shop.example", UrlRefusal::Extras),
+            ("shop.example", UrlRefusal::Shape),
+            ("*", UrlRefusal::Shape),
+            ("null", UrlRefusal::Shape),
+            ("", UrlRefusal::Shape),
+        ] {
+            assert_eq!(list.check_origin(text, Mode::Test).err(), Some(why), "{text}");
+        }
+        assert_eq!(list.check_origin("http://localhost:8080", Mode::Live).err(), Some(UrlRefusal::Scheme));
+        let starred = AllowList::parse(&["https://*.example"]).unwrap();
+        assert!(starred.check_origin("https://*.example", Mode::Test).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod contrast;
 mod logo;
 mod theme;
 
-pub use allow_list::{AllowList, AllowListError, AllowedUrl, UrlRefusal};
+pub use allow_list::{AllowList, AllowListError, AllowedOrigin, AllowedUrl, UrlRefusal};
 pub use api_key::{ApiKey, Mode};
 pub use contrast::Color;
 pub use logo::{Logo, LogoError, MAX_LOGO_FILE};

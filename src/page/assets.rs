@@ -54,11 +54,27 @@ impl Asset {
             "Hand-off and waiting pages: goes to the merchant's page or back to the outcome at once. They work without it.",
         )
     }
+
+    /// Sends the form that brings the result to the shop.
+    pub fn post_script() -> Self {
+        Self::new(compact(include_str!("../../static/post.js"))).named(
+            "post.js",
+            "The hand-off by form: sends the result to the merchant's page at once. Works without it.",
+        )
+    }
+
+    /// Speaks with the page that has the document in a frame.
+    pub fn frame_script() -> Self {
+        Self::new(compact(include_str!("../../static/frame.js"))).named(
+            "frame.js",
+            "In a merchant's frame: speaks with that page's SDK over one port; height, focus, and the result, no card.",
+        )
+    }
 }
 
 /// Leaves out what only authors read: indentation, empty lines and comments
 /// that fill a line. The sources keep to that: no text of theirs spans lines.
-fn compact(source: &str) -> String {
+pub(crate) fn compact(source: &str) -> String {
     let is_comment = |line: &str| line.starts_with("//") || (line.starts_with("/*") && line.ends_with("*/"));
     let lines = source.lines().map(str::trim).filter(|line| !line.is_empty() && !is_comment(line));
     lines.flat_map(|line| [line, "\n"]).collect()
@@ -146,7 +162,8 @@ mod tests {
 
     #[test]
     fn nothing_inlined_can_end_its_element() {
-        for asset in [Asset::style(), Asset::form_script(), Asset::leave_script()] {
+        let scripts = [Asset::form_script(), Asset::leave_script(), Asset::post_script(), Asset::frame_script()];
+        for asset in scripts.into_iter().chain([Asset::style()]) {
             assert!(!asset.text.contains("</") && !asset.text.contains("<!--"));
         }
         for locale in Locale::all() {

@@ -12,8 +12,9 @@ pub(super) const ENDPOINTS: &str = "csp=\"/csp\"";
 pub(super) struct Policy<'a> {
     fixed: &'a str,
     theme: Option<&'a str>,
-    script: Option<&'a Asset>,
+    scripts: Vec<&'a Asset>,
     posts_here: bool,
+    posts_to: Option<String>,
     frame_ancestor: Option<&'a str>,
 }
 
@@ -25,17 +26,23 @@ impl<'a> Policy<'a> {
 
     /// The same from the hashes of the fixed sheet and of a theme's.
     pub fn of_hashes(fixed: &'a str, theme: Option<&'a str>) -> Self {
-        Self { fixed, theme, script: None, posts_here: false, frame_ancestor: None }
+        Self { fixed, theme, scripts: Vec::new(), posts_here: false, posts_to: None, frame_ancestor: None }
     }
 
-    /// Runs this one script.
-    pub fn script(self, script: &'a Asset) -> Self {
-        Self { script: Some(script), ..self }
+    /// Runs this script.
+    pub fn script(mut self, script: &'a Asset) -> Self {
+        self.scripts.push(script);
+        self
     }
 
     /// Posts a form, or calls by script, to its own origin.
     pub fn posts_here(self) -> Self {
         Self { posts_here: true, ..self }
+    }
+
+    /// Posts a form to this other origin. What is no plain origin is no permission.
+    pub fn posts_to(self, origin: String) -> Self {
+        Self { posts_to: Some(origin).filter(|origin| is_origin(origin)), ..self }
     }
 
     /// May be framed by this origin. What is no plain origin is no permission.
@@ -54,11 +61,17 @@ pub(super) fn is_origin(text: &str) -> bool {
 impl fmt::Display for Policy<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("default-src 'none'; img-src data:; base-uri 'none'; ")?;
-        let posting = if self.posts_here { "connect-src 'self'; form-action 'self'; " } else { "form-action 'none'; " };
-        out.write_str(posting)?;
-        if let Some(script) = self.script {
-            write!(out, "script-src '{}'; ", script.hash)?;
+        match &self.posts_to {
+            _ if self.posts_here => out.write_str("connect-src 'self'; form-action 'self'; ")?,
+            Some(origin) => write!(out, "form-action {origin}; ")?,
+            None => out.write_str("form-action 'none'; ")?,
         }
+        let mut separator = "script-src";
+        for script in &self.scripts {
+            write!(out, "{separator} '{}'", script.hash)?;
+            separator = "";
+        }
+        out.write_str(if self.scripts.is_empty() { "" } else { "; " })?;
         write!(out, "style-src '{}'", self.fixed)?;
         if let Some(theme) = self.theme {
             write!(out, " '{theme}'")?;
@@ -102,6 +115,21 @@ mod tests {
         let policy = Policy::of_hashes(&style.hash, None).to_string();
         assert!(!policy.contains("script-src") && !policy.contains("connect-src"));
         assert!(policy.contains("form-action 'none'") && policy.contains("frame-ancestors 'none'"));
+    }
+
+    #[test]
+    fn a_form_for_the_shop_goes_to_its_origin_alone() {
+        let (style, one, two) = (Asset::new("a{}".into()), Asset::new("b()".into()), Asset::new("c()".into()));
+        let policy = Policy::of_hashes(&style.hash, None)
+            .script(&one)
+            .script(&two)
+            .posts_to("https://shop.example".into())
+            .to_string();
+        assert!(policy.contains("form-action https://shop.example; "), "{policy}");
+        assert!(policy.contains(&format!("; script-src '{}' '{}'; style-src", one.hash, two.hash)), "{policy}");
+        assert!(!policy.contains("'self'"), "{policy}");
+        let smuggled = Policy::of_hashes(&style.hash, None).posts_to("https://a; script-src *".into()).to_string();
+        assert!(smuggled.contains("form-action 'none'; ") && !smuggled.contains('*'), "{smuggled}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The hand-off page: it returns the cardholder to the shop at once.
 
 use super::assets::Asset;
+use super::frame::{Frame, FramePart};
 use super::notice::Tone;
 use super::texts::{Around, Texts, around, fill};
 use super::theme::Style;
@@ -17,6 +18,20 @@ pub enum Outcome {
     Failed,
     /// The cardholder or the shop canceled.
     Canceled,
+    /// Time ran out.
+    Expired,
+}
+
+impl Outcome {
+    /// Heading and picture.
+    pub(super) fn said(self, texts: &'static Texts) -> (&'static str, Tone) {
+        match self {
+            Self::Completed => (&texts.done.completed, Tone::Good),
+            Self::Failed => (&texts.done.failed, Tone::Bad),
+            Self::Canceled => (&texts.done.canceled, Tone::Off),
+            Self::Expired => (&texts.notice.expired.title, Tone::Off),
+        }
+    }
 }
 
 /// What the hand-off page shows. It does not print: the address can carry the card token.
@@ -33,8 +48,8 @@ pub struct DoneView<'a> {
     /// The return address with the result: absolute, http or https. With any
     /// other the page says how it ended and leads nowhere.
     pub next: &'a str,
-    /// The one origin that may frame the page.
-    pub embed_origin: Option<&'a str>,
+    /// The page's frame, where it may have one.
+    pub frame: Option<&'a Frame>,
     /// Whether this is test mode, and to be marked so.
     pub sandbox: bool,
 }
@@ -46,6 +61,7 @@ pub(super) struct DoneTemplate<'a> {
     texts: &'static Texts,
     style: &'a Style<'a>,
     script: Option<&'a Asset>,
+    frame: Option<FramePart<'a>>,
     view: &'a DoneView<'a>,
     title: String,
     heading: &'static str,
@@ -54,21 +70,27 @@ pub(super) struct DoneTemplate<'a> {
     privacy: Option<&'a str>,
     /// The address, when it is one of the web's.
     next: Option<&'a str>,
+    /// Whether the page around the frame gets the result, and goes on.
+    stays: bool,
 }
 
 impl<'a> DoneTemplate<'a> {
-    pub fn new(view: &'a DoneView<'a>, style: &'a Style<'a>, script: &'a Asset, privacy: Option<&'a str>) -> Self {
+    pub fn new(
+        view: &'a DoneView<'a>,
+        style: &'a Style<'a>,
+        script: &'a Asset,
+        frame: Option<FramePart<'a>>,
+        privacy: Option<&'a str>,
+    ) -> Self {
         let texts = view.locale.texts();
-        let (heading, tone) = match view.outcome {
-            Outcome::Completed => (&texts.done.completed, Tone::Good),
-            Outcome::Failed => (&texts.done.failed, Tone::Bad),
-            Outcome::Canceled => (&texts.done.canceled, Tone::Off),
-        };
+        let (heading, tone) = view.outcome.said(texts);
+        let stays = frame.as_ref().is_some_and(|frame| frame.reports);
         Self {
             locale: view.locale,
             texts,
             style,
-            script: Some(script),
+            script: Some(script).filter(|_| !stays),
+            frame,
             view,
             title: fill(&texts.done.title, "shop", view.merchant_name),
             heading,
@@ -76,7 +98,13 @@ impl<'a> DoneTemplate<'a> {
             sandbox: view.sandbox,
             privacy,
             next: Some(view.next).filter(|next| is_web_address(next)),
+            stays,
         }
+    }
+
+    /// The script that leaves, where the page leaves.
+    pub fn script(&self) -> Option<&'a Asset> {
+        self.script
     }
 
     fn named<'t>(&'t self, text: &'t str) -> Around<'t> {

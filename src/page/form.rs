@@ -1,6 +1,7 @@
 //! The card form.
 
 use super::assets::Asset;
+use super::frame::{Frame, FramePart};
 use super::problem::{Alert, Field, FieldProblem, Problem};
 use super::texts::{Around, Texts, around, fill};
 use super::theme::Style;
@@ -33,8 +34,8 @@ pub struct FormView<'a> {
     pub this_month: (u16, u8),
     /// Why the form is shown once more.
     pub problem: Option<Problem<'a>>,
-    /// The one origin that may frame the page.
-    pub embed_origin: Option<&'a str>,
+    /// The page's frame, where it may have one.
+    pub frame: Option<&'a Frame>,
     /// Whether this is test mode, and to be marked so.
     pub sandbox: bool,
 }
@@ -49,6 +50,7 @@ pub(super) struct FormTemplate<'a> {
     texts: &'static Texts,
     style: &'a Style<'a>,
     script: Option<&'a Asset>,
+    frame: Option<FramePart<'a>>,
     data: &'a str,
     view: &'a FormView<'a>,
     title: String,
@@ -68,6 +70,7 @@ impl<'a> FormTemplate<'a> {
         style: &'a Style<'a>,
         script: &'a Asset,
         data: &'a str,
+        frame: Option<FramePart<'a>>,
         privacy: Option<&'a str>,
     ) -> Self {
         let texts = view.locale.texts();
@@ -83,6 +86,7 @@ impl<'a> FormTemplate<'a> {
             texts,
             style,
             script: Some(script),
+            frame,
             data,
             view,
             title: fill(title, "shop", view.merchant_name),

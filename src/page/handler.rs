@@ -1,7 +1,7 @@
 //! `GET /c/{secret}` and `GET /c/{secret}/done`.
 
 use super::{Notice, Visit};
-use crate::session::{Session, Status};
+use crate::session::{Handoff, Session, Status};
 use crate::window::Window;
 use actix_web::http::header::{LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Path};
@@ -16,8 +16,8 @@ pub async fn show(request: HttpRequest, path: Path<String>, window: Data<Window>
     };
     match session.status {
         Status::Open => visit.form(&mut HttpResponse::Ok(), &session, None),
-        Status::Claimed => visit.notice(&mut HttpResponse::Ok(), Notice::Waiting, None),
-        Status::Completed | Status::Failed => see_other(&format!("{}/done", visit.path())),
+        Status::Claimed => visit.notice(&mut HttpResponse::Ok(), Notice::Waiting),
+        Status::Completed | Status::Failed => see_other(&visit.done_path()),
         Status::Expired | Status::Canceled => gone(&visit, &session).await,
     }
 }
@@ -30,9 +30,11 @@ pub async fn done(request: HttpRequest, path: Path<String>, window: Data<Window>
     };
     match session.status {
         Status::Open | Status::Claimed => see_other(&visit.path()),
-        Status::Expired => gone(&visit, &session).await,
-        Status::Completed | Status::Failed | Status::Canceled => match visit.destination(&session).await {
-            Ok(next) => visit.leave(&mut HttpResponse::Ok(), &session, &next),
+        // A posted form is the only way to the shop there; every other hand-off
+        // has said so already, and leads on by its link.
+        Status::Expired if session.handoff != Handoff::FormPost => gone(&visit, &session).await,
+        _ => match visit.result(&session).await {
+            Ok(result) => visit.leave(&mut HttpResponse::Ok(), &session, &result),
             Err(error) => trouble(&visit, &error),
         },
     }
@@ -47,8 +49,8 @@ pub async fn back(request: HttpRequest, path: Path<String>, window: Data<Window>
 /// The page that says that a session is over, with the way back to the shop.
 pub async fn gone(visit: &Visit, session: &Session) -> HttpResponse {
     let notice = if session.status == Status::Canceled { Notice::Canceled } else { Notice::Expired };
-    match visit.destination(session).await {
-        Ok(back) => visit.notice(HttpResponse::Gone().force_close(), notice, Some(&back)),
+    match visit.result(session).await {
+        Ok(result) => visit.say_over(HttpResponse::Gone().force_close(), session, notice, &result),
         Err(error) => trouble(visit, &error),
     }
 }
@@ -56,7 +58,7 @@ pub async fn gone(visit: &Visit, session: &Session) -> HttpResponse {
 /// Ours or the operator's fault: logged here, once, and not explained to the cardholder.
 pub fn trouble(visit: &Visit, error: &dyn Display) -> HttpResponse {
     tracing::error!(request_id = visit.request_id().as_str(), error = %error, "a page could not be made");
-    visit.notice(HttpResponse::InternalServerError().force_close(), Notice::ServerTrouble, None)
+    visit.notice(HttpResponse::InternalServerError().force_close(), Notice::ServerTrouble)
 }
 
 async fn open(
@@ -68,11 +70,11 @@ async fn open(
     if let Some(Err(too_many)) = visit.client().map(|client| visit.window().limits.client(client)) {
         let mut answer = HttpResponse::TooManyRequests();
         answer.insert_header((RETRY_AFTER, too_many.retry_after_seconds));
-        return Err(visit.notice(&mut answer, Notice::TooManyRequests, None));
+        return Err(visit.notice(&mut answer, Notice::TooManyRequests));
     }
     match visit.find_session().await {
         Ok(Some(session)) => Ok((visit, session)),
-        Ok(None) => Err(visit.notice(&mut HttpResponse::NotFound(), Notice::NotFound, None)),
+        Ok(None) => Err(visit.notice(&mut HttpResponse::NotFound(), Notice::NotFound)),
         Err(error) => Err(trouble(&visit, &error)),
     }
 }

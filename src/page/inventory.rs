@@ -63,6 +63,14 @@ impl Item {
         Self { csp: None, ..Self::of(Kind::Data, name, text, purpose.to_owned()) }
     }
 
+    /// What a framed page's script is told, which differs by session.
+    pub(super) fn frame_data() -> Self {
+        let purpose = "Who may have the page in a frame, and what it is told: for frame.js. Not code: no policy lets \
+            it run. It holds the session's own values, so its form is checked instead.";
+        let name = "frame data".into();
+        Self { name, kind: Kind::Data, bytes: None, sha384: None, csp: None, purpose: purpose.into() }
+    }
+
     /// Merchants' themes, which differ: their form is checked instead.
     pub(super) fn theme() -> Self {
         let purpose = "A merchant's colours, corners and fonts: custom properties with checked values, nothing else. \

@@ -11,10 +11,13 @@ mod assets;
 mod csp;
 mod done;
 mod form;
+mod frame;
 mod handler;
 mod inventory;
+mod leave;
 mod locale;
 mod notice;
+mod post;
 mod problem;
 mod report;
 mod samples;
@@ -27,20 +30,25 @@ mod visit;
 pub use answer::{FieldMessage, ScriptAnswer};
 pub use done::{DoneView, Outcome};
 pub use form::FormView;
+pub use frame::Frame;
 pub use handler::{back, done, gone, show};
 pub use inventory::{Inventory, Item, Kind};
 pub use locale::Locale;
 pub use notice::{Notice, NoticeView};
+pub use post::PostView;
 pub use problem::{Alert, Field, FieldProblem, Problem};
 pub use report::{Violations, report};
 pub use texts::Direction;
 pub use verify::{Fetched, verify};
 pub use visit::Visit;
 
+pub(crate) use assets::compact;
+
 use crate::merchant::Theme;
 use askama::Template;
 use assets::Asset;
 use csp::Policy;
+use frame::FramePart;
 use theme::{Palettes, Style};
 
 /// A page ready to be sent. It does not print: it holds the form's token.
@@ -59,6 +67,8 @@ pub struct Pages {
     palettes: Palettes,
     form_script: Asset,
     leave_script: Asset,
+    post_script: Asset,
+    frame_script: Asset,
     /// By [`Locale`]: the form script's tables and texts.
     form_data: Vec<String>,
     /// By [`Locale`]: the operator's privacy notice.
@@ -78,6 +88,8 @@ impl Pages {
             style,
             form_script: Asset::form_script(),
             leave_script: Asset::leave_script(),
+            post_script: Asset::post_script(),
+            frame_script: Asset::frame_script(),
             form_data: Locale::all().map(assets::form_data).collect(),
             privacy: Locale::all().map(|_| None).collect(),
         }
@@ -100,8 +112,9 @@ impl Pages {
     pub fn form(&self, view: &FormView<'_>) -> Document {
         let data = self.form_data.get(view.locale.index()).map_or("", String::as_str);
         let style = self.styled(view.theme);
-        let template = form::FormTemplate::new(view, &style, &self.form_script, data, self.privacy(view.locale));
-        let policy = Policy::new(&style).script(&self.form_script).posts_here().frame_ancestor(view.embed_origin);
+        let (frame, privacy) = (self.part(view.frame), self.privacy(view.locale));
+        let template = form::FormTemplate::new(view, &style, &self.form_script, data, frame, privacy);
+        let policy = self.policy(&style, view.frame).script(&self.form_script).posts_here();
         Document { html: render(&template), csp: policy.to_string() }
     }
 
@@ -110,9 +123,10 @@ impl Pages {
     pub fn notice(&self, view: &NoticeView<'_>) -> Document {
         let script = view.refreshes().then_some(&self.leave_script);
         let style = self.styled(view.theme);
-        let template = notice::NoticeTemplate::new(view, &style, script, self.privacy(view.locale));
-        let policy = script.into_iter().fold(Policy::new(&style), Policy::script);
-        Document { html: render(&template), csp: policy.frame_ancestor(view.embed_origin).to_string() }
+        let (frame, privacy) = (self.part(view.frame), self.privacy(view.locale));
+        let template = notice::NoticeTemplate::new(view, &style, script, frame, privacy);
+        let policy = script.into_iter().fold(self.policy(&style, view.frame), Policy::script);
+        Document { html: render(&template), csp: policy.to_string() }
     }
 
     /// The hand-off page, which leaves for the shop at once. A `Refresh: 0`
@@ -120,9 +134,31 @@ impl Pages {
     #[must_use]
     pub fn done(&self, view: &DoneView<'_>) -> Document {
         let style = self.styled(view.theme);
-        let template = done::DoneTemplate::new(view, &style, &self.leave_script, self.privacy(view.locale));
-        let policy = Policy::new(&style).script(&self.leave_script).frame_ancestor(view.embed_origin);
+        let (frame, privacy) = (self.part(view.frame), self.privacy(view.locale));
+        let template = done::DoneTemplate::new(view, &style, &self.leave_script, frame, privacy);
+        let policy = template.script().into_iter().fold(self.policy(&style, view.frame), Policy::script);
         Document { html: render(&template), csp: policy.to_string() }
+    }
+
+    /// The hand-off page that posts the result to the shop at once. Chromium
+    /// holds the form's policy against what the shop's answer redirects to, too.
+    #[must_use]
+    pub fn post(&self, view: &PostView<'_>) -> Document {
+        let style = self.styled(view.theme);
+        let (frame, privacy) = (self.part(view.frame), self.privacy(view.locale));
+        let template = post::PostTemplate::new(view, &style, &self.post_script, frame, privacy);
+        let origin = view.action.origin().ascii_serialization();
+        let policy = self.policy(&style, view.frame).script(&self.post_script).posts_to(origin);
+        Document { html: render(&template), csp: policy.to_string() }
+    }
+
+    fn part<'a>(&'a self, frame: Option<&'a Frame>) -> Option<FramePart<'a>> {
+        frame.map(|frame| FramePart::new(frame, &self.frame_script))
+    }
+
+    fn policy<'a>(&'a self, style: &'a Style<'a>, frame: Option<&'a Frame>) -> Policy<'a> {
+        let policy = Policy::new(style).frame_ancestor(frame.map(Frame::origin));
+        frame.map(|_| &self.frame_script).into_iter().fold(policy, Policy::script)
     }
 }
 
@@ -132,9 +168,11 @@ impl Pages {
     #[must_use]
     pub fn inventory(&self) -> Inventory {
         // A field that is added must be placed here as well.
-        let Self { style, palettes: _, form_script, leave_script, form_data, privacy: _ } = self;
+        let Self { style, palettes: _, form_script, leave_script, post_script, frame_script, form_data, privacy: _ } =
+            self;
         let mut items = vec![Item::style(style), Item::theme()];
-        items.extend([form_script, leave_script].map(Item::script));
+        items.extend([form_script, leave_script, post_script, frame_script].map(Item::script));
+        items.push(Item::frame_data());
         items.extend(Locale::all().zip(form_data).map(|(locale, data)| Item::data(locale, data)));
         Inventory::new(items)
     }

@@ -2,6 +2,7 @@
 
 use super::assets::Asset;
 use super::done::is_web_address;
+use super::frame::{Frame, FramePart};
 use super::problem::Alert;
 use super::texts::{Around, NoticeText, Texts, around};
 use super::theme::Style;
@@ -48,8 +49,8 @@ pub struct NoticeView<'a> {
     pub refresh_to: Option<&'a str>,
     /// What support can find in the log.
     pub request_id: &'a str,
-    /// The one origin that may frame the page.
-    pub embed_origin: Option<&'a str>,
+    /// The page's frame, where it may have one.
+    pub frame: Option<&'a Frame>,
     /// Whether this is test mode, and to be marked so.
     pub sandbox: bool,
 }
@@ -92,6 +93,16 @@ impl Notice {
         matches!(self, Self::TooManyRequests | Self::BadRequest | Self::ServerTrouble)
     }
 
+    /// What it is called for the page around the frame, where it is trouble.
+    pub(super) fn trouble_code(self) -> Option<&'static str> {
+        match self {
+            Self::TooManyRequests => Some("too-many-requests"),
+            Self::BadRequest => Some("bad-request"),
+            Self::ServerTrouble => Some("server-trouble"),
+            _ => None,
+        }
+    }
+
     fn tone(self) -> Tone {
         match self {
             Self::Waiting => Tone::Busy,
@@ -117,6 +128,7 @@ pub(super) struct NoticeTemplate<'a> {
     style: &'a Style<'a>,
     script: Option<&'a Asset>,
     view: &'a NoticeView<'a>,
+    frame: Option<FramePart<'a>>,
     title: &'static str,
     message: &'static str,
     tone: Tone,
@@ -136,6 +148,7 @@ impl<'a> NoticeTemplate<'a> {
         view: &'a NoticeView<'a>,
         style: &'a Style<'a>,
         script: Option<&'a Asset>,
+        frame: Option<FramePart<'a>>,
         privacy: Option<&'a str>,
     ) -> Self {
         let texts = view.locale.texts();
@@ -146,6 +159,7 @@ impl<'a> NoticeTemplate<'a> {
             style,
             script,
             view,
+            frame,
             title,
             message,
             tone: view.notice.tone(),

@@ -1,9 +1,12 @@
 //! One document of every kind, as this program renders them: what a page can
 //! hold is read off them, so that no list of it can go stale.
 
-use super::{Document, DoneView, FieldProblem, FormView, Locale, Notice, NoticeView, Outcome, Pages, Problem};
+use super::{
+    Document, DoneView, FieldProblem, FormView, Frame, Locale, Notice, NoticeView, Outcome, Pages, PostView, Problem,
+};
 use crate::card::{CvvError, ExpiryError, PanError};
 use crate::merchant::{Logo, Scheme, Theme, ThemeChange};
+use url::Url;
 
 const MISTAKES: &[FieldProblem] = &[
     FieldProblem::CardNumber(PanError::Luhn),
@@ -18,6 +21,40 @@ const SHOP: &str = "https://shop.example/";
 impl Pages {
     /// A document of every kind, with all that it can hold.
     pub(super) fn samples(&self) -> Vec<Document> {
+        let documents = self.plain_samples();
+        let with_notice = Self::new().with_privacy_notice(Some(SHOP));
+        documents
+            .into_iter()
+            .chain([with_notice.form(&form(&Theme::PLAIN, None))])
+            .chain(self.framed_samples())
+            .collect()
+    }
+
+    /// In a merchant's frame, and the hand-off by form.
+    fn framed_samples(&self) -> Vec<Document> {
+        let (frame, plain) = (Frame::new("https://shop.example", true, PATH), &Theme::PLAIN);
+        let Ok(action) = Url::parse(SHOP) else { return Vec::new() };
+        let post = PostView {
+            locale: locale(),
+            theme: plain,
+            merchant_name: "Shop",
+            outcome: Outcome::Completed,
+            action: &action,
+            fields: vec![("session", "ses_1")],
+            frame: None,
+            sandbox: true,
+        };
+        let done = done(plain);
+        vec![
+            self.form(&FormView { frame: Some(&frame), ..form(plain, None) }),
+            self.notice(&NoticeView { frame: Some(&frame), ..says(plain, Notice::Expired, Some(SHOP)) }),
+            self.done(&DoneView { frame: Some(&frame), ..done }),
+            self.post(&PostView { frame: Some(&frame), ..post.clone() }),
+            self.post(&post),
+        ]
+    }
+
+    fn plain_samples(&self) -> Vec<Document> {
         let themed = themed();
         let problems = [None, Some(Problem::Fields(MISTAKES)), Some(Problem::TryAgain)];
         let forms = problems
@@ -25,16 +62,7 @@ impl Pages {
             .flat_map(|problem| [&Theme::PLAIN, &themed].map(|theme| self.form(&form(theme, problem))));
         let notices = [(Notice::Waiting, None), (Notice::ServerTrouble, None), (Notice::Expired, Some(SHOP))];
         let notices = notices.map(|(notice, back)| self.notice(&says(&themed, notice, back)));
-        let done = DoneView {
-            locale: locale(),
-            theme: &themed,
-            merchant_name: "Shop",
-            outcome: Outcome::Completed,
-            next: SHOP,
-            embed_origin: None,
-            sandbox: true,
-        };
-        forms.chain(notices).chain([self.done(&done)]).collect()
+        forms.chain(notices).chain([self.done(&done(&themed))]).collect()
     }
 }
 
@@ -51,6 +79,18 @@ fn themed() -> Theme {
     Theme::PLAIN.changed(change).unwrap_or_default()
 }
 
+fn done(theme: &Theme) -> DoneView<'_> {
+    DoneView {
+        locale: locale(),
+        theme,
+        merchant_name: "Shop",
+        outcome: Outcome::Completed,
+        next: SHOP,
+        frame: None,
+        sandbox: true,
+    }
+}
+
 fn form<'a>(theme: &'a Theme, problem: Option<Problem<'a>>) -> FormView<'a> {
     FormView {
         locale: locale(),
@@ -62,7 +102,7 @@ fn form<'a>(theme: &'a Theme, problem: Option<Problem<'a>>) -> FormView<'a> {
         expires_in_seconds: 900,
         this_month: (2026, 1),
         problem,
-        embed_origin: None,
+        frame: None,
         sandbox: true,
     }
 }
@@ -77,7 +117,7 @@ fn says<'a>(theme: &'a Theme, notice: Notice, back: Option<&'a str>) -> NoticeVi
         back,
         refresh_to: Some(PATH),
         request_id,
-        embed_origin: None,
+        frame: None,
         sandbox: true,
     }
 }

@@ -24,7 +24,7 @@ fn form_view(problem: Option<Problem<'_>>) -> FormView<'_> {
         expires_in_seconds: 900,
         this_month: (2026, 3),
         problem,
-        embed_origin: None,
+        frame: None,
         sandbox: false,
     }
 }
@@ -48,14 +48,14 @@ fn notice_view(notice: Notice) -> NoticeView<'static> {
         back: Some("https://shop.example/back?a=1&b=2"),
         refresh_to: Some("/c/secret"),
         request_id: "req_1",
-        embed_origin: None,
+        frame: None,
         sandbox: false,
     }
 }
 
 fn done_view(next: &str) -> DoneView<'_> {
     let (locale, merchant_name, theme) = (locale("tr"), "Kırmızı Kedi", &Theme::PLAIN);
-    DoneView { locale, theme, merchant_name, outcome: Outcome::Completed, next, embed_origin: None, sandbox: false }
+    DoneView { locale, theme, merchant_name, outcome: Outcome::Completed, next, frame: None, sandbox: false }
 }
 
 /// The tags of a document that start with `name`, as `<name …>`.
@@ -164,6 +164,79 @@ fn policies_name_exactly_what_is_inlined() {
         }
         assert!(!document.html.contains(" style=") && !document.html.contains(" onclick="));
     }
+}
+
+fn frame(reports: bool) -> Frame {
+    Frame::new("https://shop.example", reports, "/c/secret")
+}
+
+fn post_view(action: &url::Url) -> PostView<'_> {
+    PostView {
+        theme: &Theme::PLAIN,
+        locale: locale("tr"),
+        merchant_name: "Kırmızı Kedi",
+        outcome: Outcome::Completed,
+        action,
+        fields: vec![("session", "ses_1"), ("cardToken", "a+b/<\"&=")],
+        frame: None,
+        sandbox: false,
+    }
+}
+
+#[test]
+fn every_document_of_a_framed_session_speaks_with_its_frame_and_no_other_may_have_it() {
+    let (pages, frame) = (Pages::new(), frame(true));
+    let action = "https://shop.example/return".parse().unwrap();
+    let documents = [
+        pages.form(&FormView { frame: Some(&frame), ..form_view(None) }),
+        pages.notice(&NoticeView { frame: Some(&frame), ..notice_view(Notice::Waiting) }),
+        pages.notice(&NoticeView { frame: Some(&frame), ..notice_view(Notice::Expired) }),
+        pages.done(&DoneView { frame: Some(&frame), ..done_view("https://shop.example/") }),
+        pages.post(&PostView { frame: Some(&frame), ..post_view(&action) }),
+    ];
+    for Document { html, csp } in documents {
+        assert!(csp.contains("frame-ancestors https://shop.example; "), "{csp}");
+        assert!(html.contains(r#"id="frame">{"origin":"https://shop.example","reports":true}</script>"#), "{html}");
+        for script in html.split("<script>").skip(1).map(|rest| rest.split("</script>").next().unwrap()) {
+            assert!(csp.contains(&assets::Asset::new(script.to_owned()).hash));
+        }
+        for link in tags(&html, "a ").into_iter().filter(|link| link.contains("https://")) {
+            assert!(link.contains("target=\"_top\""), "{link}");
+        }
+    }
+}
+
+#[test]
+fn the_end_of_a_framed_session_leaves_for_the_shop_only_where_nobody_waits_in_its_page() {
+    let pages = Pages::new();
+    for (reports, leaves) in [(true, false), (false, true)] {
+        let frame = frame(reports);
+        let html = pages.done(&DoneView { frame: Some(&frame), ..done_view("https://shop.example/") }).html;
+        assert_eq!(html.contains(" data-leave=\""), leaves);
+        assert_eq!(html.contains(" data-leave-alone>"), reports, "outside of a frame it leaves all the same");
+        let form = pages.form(&FormView { frame: Some(&frame), ..form_view(None) }).html;
+        assert_eq!(form.contains("id=\"unconnected\""), reports);
+    }
+}
+
+#[test]
+fn the_posting_page_escapes_what_it_posts_and_has_a_button() {
+    let action = "https://shop.example/return?a=1&b=2".parse().unwrap();
+    let Document { html, csp } = Pages::new().post(&post_view(&action));
+    assert!(html.contains("action=\"https://shop.example/return?a=1&#38;b=2\""), "{html}");
+    assert!(html.contains("value=\"a+b/&#60;&#34;&#38;=\""), "{html}");
+    assert!(html.contains("<button class=\"button\" type=\"submit\">") && html.contains("accept-charset=\"utf-8\""));
+    assert!(csp.contains("form-action https://shop.example; ") && !csp.contains("connect-src"), "{csp}");
+}
+
+#[test]
+fn trouble_is_told_to_the_page_around() {
+    let said = frame(true).with_trouble(Notice::ServerTrouble, Notice::ServerTrouble.alert(locale("en")));
+    let html = Pages::new().notice(&NoticeView { frame: Some(&said), ..notice_view(Notice::ServerTrouble) }).html;
+    assert!(html.contains(r#""trouble":{"code":"server-trouble","message":"Something went wrong"#), "{html}");
+    let quiet = frame(true).with_trouble(Notice::Waiting, Notice::Waiting.alert(locale("en")));
+    let html = Pages::new().notice(&NoticeView { frame: Some(&quiet), ..notice_view(Notice::Waiting) }).html;
+    assert!(!html.contains("trouble\":"));
 }
 
 #[test]
@@ -308,9 +381,13 @@ fn the_inventory_is_what_documents_carry() {
                 _ => continue,
             };
             let found = inventory.find(kind, element.text).map(|item| item.name.clone());
-            let is_theme = pages.palettes.is_theme(element.text);
-            assert!(found.is_some() || is_theme, "not in the inventory: {}", element.text);
-            seen.insert(found.unwrap_or_else(|| "theme".to_owned()));
+            // The two whose values differ, by merchant and by session.
+            let by_form = match kind {
+                Kind::Style => pages.palettes.is_theme(element.text).then_some("theme"),
+                _ => Frame::is_data(element.text).then_some("frame data"),
+            };
+            let name = found.or(by_form.map(str::to_owned));
+            seen.insert(name.unwrap_or_else(|| panic!("not in the inventory: {}", element.text)));
         }
     }
     let listed = inventory.items.iter().map(|item| item.name.clone());

@@ -44,6 +44,10 @@ pub(super) struct FrameTexts {
     pub refresh: String,
     pub privacy: String,
     pub new_tab: String,
+    pub unconnected_title: String,
+    pub unconnected_message: String,
+    pub full_page: String,
+    pub no_script: String,
 }
 
 /// The card form.
@@ -164,6 +168,7 @@ pub(super) struct DoneTexts {
     pub failed: String,
     pub canceled: String,
     pub message: String,
+    pub stay: String,
     pub link: String,
 }
 

@@ -5,7 +5,7 @@
 use super::csp::{self, Policy, is_origin};
 use super::inventory::Kind;
 use super::scan::{Element, elements};
-use super::{Asset, Pages};
+use super::{Asset, Frame, Pages};
 use crate::hardening::headers;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,7 +81,7 @@ impl<'a> Compared<'a> {
         let scripts = self.scripts(&found);
         self.elements(&found);
         let ancestor = self.header("content-security-policy").and_then(ancestor_of).map(str::to_owned);
-        let policy = self.policy(&scripts, theme.as_ref(), ancestor.as_deref());
+        let policy = self.policy(&scripts, theme.as_ref(), ancestor.as_deref(), posts_to(&found));
         let leaves = found.iter().any(|element| element.attribute("data-leave").is_some());
         let more: &[(&str, Option<&str>)] = &[
             ("content-type", Some("text/html; charset=utf-8")),
@@ -112,9 +112,15 @@ impl<'a> Compared<'a> {
     /// Compares the scripts with those that such a page has; gives the latter back.
     fn scripts(&mut self, found: &[Element<'_>]) -> Vec<&'a Asset> {
         let pages = self.pages;
-        let is_form = found.iter().any(|element| element.name == "form");
+        let has = |id: &str| found.iter().any(|element| element.attribute("id") == Some(id));
         let leaves = found.iter().any(|element| element.attribute("data-leave").is_some());
-        let wanted = [(is_form, &pages.form_script), (leaves, &pages.leave_script)];
+        // In the order of the document, which is that of the policy.
+        let wanted = [
+            (has("frame"), &pages.frame_script),
+            (has("card"), &pages.form_script),
+            (has("post"), &pages.post_script),
+            (leaves, &pages.leave_script),
+        ];
         let expected: Vec<&Asset> = wanted.into_iter().filter_map(|(is, script)| is.then_some(script)).collect();
         let inventory = pages.inventory();
         let mut missing = expected.clone();
@@ -124,6 +130,7 @@ impl<'a> Compared<'a> {
             let place = missing.iter().position(|asset| !is_data && asset.text == script.text);
             match place {
                 Some(at) => drop(missing.remove(at)),
+                None if is_data && script.attribute("id") == Some("frame") && Frame::is_data(script.text) => {}
                 None if is_data && inventory.find(Kind::Data, script.text).is_some() => {}
                 None => strange.push((is_data, script.text)),
             }
@@ -153,7 +160,7 @@ impl<'a> Compared<'a> {
             .filter(|element| element.name == "link")
             .map(|element| element.attributes.as_slice())
             .collect();
-        let is_form = found.iter().any(|element| element.name == "form");
+        let is_form = found.iter().any(|element| element.attribute("id") == Some("card"));
         for element in found {
             let name = element.name;
             if !names.contains(name) {
@@ -167,7 +174,7 @@ impl<'a> Compared<'a> {
                 if !attributes.contains(&(name, attribute)) {
                     let kind = if attribute.starts_with("on") { "an event handler" } else { "unknown" };
                     self.note(format!("attribute {attribute} of <{name}>: {kind}{}", origin_of(value)));
-                } else if name != "link" && !fits(name, attribute, value, is_form) {
+                } else if name != "link" && !fits(element, attribute, value, is_form) {
                     self.note(format!("attribute {attribute} of <{name}>: leads elsewhere{}", origin_of(value)));
                 }
             }
@@ -175,11 +182,21 @@ impl<'a> Compared<'a> {
     }
 
     /// The policy that this program would send with these scripts and this theme.
-    fn policy(&self, scripts: &[&Asset], theme: Option<&Asset>, ancestor: Option<&str>) -> String {
+    fn policy(
+        &self,
+        scripts: &[&Asset],
+        theme: Option<&Asset>,
+        ancestor: Option<&str>,
+        posts_to: Option<String>,
+    ) -> String {
         let hashes = Policy::of_hashes(&self.pages.style.hash, theme.map(|theme| theme.hash.as_str()));
         let posts = scripts.iter().any(|script| script.hash == self.pages.form_script.hash);
         let policy = scripts.iter().fold(hashes, |policy, script| policy.script(script));
-        let policy = if posts { policy.posts_here() } else { policy };
+        let policy = match posts_to {
+            _ if posts => policy.posts_here(),
+            Some(origin) => policy.posts_to(origin),
+            None => policy,
+        };
         policy.frame_ancestor(ancestor).to_string()
     }
 
@@ -260,17 +277,27 @@ fn ancestor_of(policy: &str) -> Option<&str> {
     sources.iter().find(|source| is_origin(source)).copied()
 }
 
+/// Where the form of a hand-off goes.
+fn posts_to(found: &[Element<'_>]) -> Option<String> {
+    let form = found.iter().find(|element| element.attribute("id") == Some("post"))?;
+    let action = url::Url::parse(form.attribute("action")?).ok()?;
+    Some(action.origin().ascii_serialization())
+}
+
 /// Whether an attribute that browsers follow leads where ours lead.
-fn fits(element: &str, attribute: &str, value: &str, is_form: bool) -> bool {
+fn fits(element: &Element<'_>, attribute: &str, value: &str, is_form: bool) -> bool {
     let is_own = value.starts_with("/c/") && !value.contains("//");
     let is_web = value.starts_with("https://") || value.starts_with("http://");
-    match (element, attribute) {
+    // The operator's privacy notice: a page of its own, told nothing of this one.
+    let is_apart =
+        element.attribute("target") == Some("_blank") && element.attribute("rel") == Some("noopener noreferrer");
+    match (element.name, attribute) {
         ("img", "src") => value.starts_with("data:image/png;base64,"),
         ("use", "href") => value.starts_with('#'),
         // The form leads nowhere but to itself; a hand-off leads to the merchant.
-        ("a", "href") => value.starts_with('#') || is_own || (is_web && !is_form),
+        ("a", "href") => value.starts_with('#') || is_own || (is_web && (!is_form || is_apart)),
         (_, "data-leave") => is_own || (is_web && !is_form),
-        (_, "action") => is_own,
+        (_, "action") => is_own || (is_web && element.attribute("id") == Some("post")),
         ("meta", "http-equiv") => value == "refresh",
         ("meta", "content") if value.contains("url=") => {
             value.strip_prefix("2; url=").is_some_and(|url| url.starts_with("/c/"))

@@ -2,18 +2,17 @@
 //! which language, and how documents are answered to it.
 
 use super::csp;
-use super::{Document, DoneView, FormView, Locale, Notice, NoticeView, Outcome, Problem};
+use super::{Document, FormView, Frame, Locale, Notice, NoticeView, Problem};
 use crate::card::Month;
-use crate::handoff::{self, HandoffError};
 use crate::hardening::Fingerprint;
 use crate::id::RequestId;
 use crate::merchant::{Merchant, Mode, Theme};
-use crate::session::{Session, SessionSecret, Status};
+use crate::session::{Handoff, Session, SessionSecret};
 use crate::store::StoreError;
 use crate::window::Window;
 use actix_web::body::{MessageBody, SizedStream};
 use actix_web::http::header::{
-    ACCEPT, ACCEPT_LANGUAGE, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, ContentType, HeaderName, REFRESH,
+    ACCEPT, ACCEPT_LANGUAGE, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, ContentType, HeaderName,
 };
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -37,6 +36,7 @@ pub struct Visit {
     locale: Locale,
     merchant: Option<Merchant>,
     test_mode: bool,
+    frame: Option<Frame>,
 }
 
 impl Visit {
@@ -54,6 +54,7 @@ impl Visit {
             accept_language,
             merchant: None,
             test_mode: false,
+            frame: None,
             // Answers repeat the path; what cannot be a secret of ours may be anything, a card number too.
             secret: if fingerprint.is_some() { secret } else { "unknown".to_owned() },
             fingerprint,
@@ -75,6 +76,10 @@ impl Visit {
         let accepted = self.accept_language.as_deref();
         self.locale = Locale::negotiate(session.locale.as_deref(), accepted, &self.window.default_locale);
         self.test_mode = session.mode == Mode::Test;
+        let embedder = session.embed_origin.as_ref();
+        let allowed = embedder.filter(|origin| merchant.allow_list.still_allows_origin(origin, session.mode));
+        let reports = session.handoff == Handoff::Message;
+        self.frame = allowed.map(|origin| Frame::new(origin.as_str(), reports, &self.path()));
         self.merchant = Some(merchant);
         Ok(Some(session))
     }
@@ -121,19 +126,6 @@ impl Visit {
         self.window.form_tokens.issue(&session.id, Timestamp::now())
     }
 
-    /// The merchant's address with the signed result of an ended session.
-    ///
-    /// # Errors
-    /// [`HandoffError`].
-    pub async fn destination(&self, session: &Session) -> Result<String, HandoffError> {
-        let merchant = self.merchant.as_ref().ok_or(HandoffError::NotAllowed)?;
-        if !merchant.allow_list.still_allows(session.destination(), session.mode) {
-            return Err(HandoffError::NotAllowed);
-        }
-        let result = self.window.results.of(session).await?;
-        Ok(handoff::destination(session, &result, merchant.token_in_redirect).into())
-    }
-
     /// The card form.
     pub fn form(
         &self,
@@ -155,14 +147,25 @@ impl Visit {
             expires_in_seconds: u64::try_from(left).unwrap_or(0),
             this_month: (month.year(), month.month()),
             problem,
-            embed_origin: None,
+            frame: self.frame.as_ref(),
             sandbox: self.test_mode,
         };
         self.document(answer, self.window.pages.form(&view))
     }
 
-    /// A page that says something, with a way back where there is one.
-    pub fn notice(&self, answer: &mut HttpResponseBuilder, notice: Notice, back: Option<&str>) -> HttpResponse {
+    /// A page that says something about this request.
+    pub fn notice(&self, answer: &mut HttpResponseBuilder, notice: Notice) -> HttpResponse {
+        let frame = self.frame().map(|frame| frame.with_trouble(notice, notice.alert(self.locale)));
+        self.say(answer, notice, None, frame.as_ref())
+    }
+
+    pub(super) fn say(
+        &self,
+        answer: &mut HttpResponseBuilder,
+        notice: Notice,
+        back: Option<&str>,
+        frame: Option<&Frame>,
+    ) -> HttpResponse {
         let path = self.path();
         let view = NoticeView {
             locale: self.locale,
@@ -172,41 +175,34 @@ impl Visit {
             back,
             refresh_to: (notice != Notice::NotFound && back.is_none()).then_some(&path),
             request_id: self.request_id.as_str(),
-            embed_origin: None,
+            frame,
             sandbox: self.test_mode,
         };
         self.document(answer, self.window.pages.notice(&view))
     }
 
-    /// The page that leaves for the merchant at once, or by its link.
-    pub fn leave(&self, answer: &mut HttpResponseBuilder, session: &Session, next: &str) -> HttpResponse {
-        let outcome = match session.status {
-            Status::Completed => Outcome::Completed,
-            Status::Failed => Outcome::Failed,
-            _ => Outcome::Canceled,
-        };
-        let view = DoneView {
-            locale: self.locale,
-            theme: self.theme(),
-            merchant_name: self.merchant_name(),
-            outcome,
-            next,
-            embed_origin: None,
-            sandbox: self.test_mode,
-        };
-        answer.insert_header((REFRESH, format!("0; url={next}")));
-        self.document(answer, self.window.pages.done(&view))
-    }
-
-    fn theme(&self) -> &Theme {
+    pub(super) fn theme(&self) -> &Theme {
         self.merchant.as_ref().map_or(&Theme::PLAIN, |merchant| &merchant.theme)
     }
 
-    fn merchant_name(&self) -> &str {
+    /// The frame that the session's documents may have.
+    pub(super) fn frame(&self) -> Option<Frame> {
+        self.frame.clone()
+    }
+
+    pub(super) fn merchant(&self) -> Option<&Merchant> {
+        self.merchant.as_ref()
+    }
+
+    pub(super) fn merchant_name(&self) -> &str {
         self.merchant.as_ref().map_or("", |merchant| &merchant.name)
     }
 
-    fn document(&self, answer: &mut HttpResponseBuilder, document: Document) -> HttpResponse {
+    pub(super) fn is_test(&self) -> bool {
+        self.test_mode
+    }
+
+    pub(super) fn document(&self, answer: &mut HttpResponseBuilder, document: Document) -> HttpResponse {
         answer
             .insert_header(ContentType::html())
             .insert_header((CONTENT_LANGUAGE, self.locale.code()))

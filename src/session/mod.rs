@@ -17,7 +17,7 @@ pub use violation::{Blocked, Directive, Violation};
 use crate::card::CardSummary;
 use crate::hardening::Sealed;
 use crate::id::{MerchantId, SessionId};
-use crate::merchant::{AllowedUrl, Mode};
+use crate::merchant::{AllowedOrigin, AllowedUrl, Mode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,6 +40,10 @@ pub enum Purpose {
 pub enum Handoff {
     /// A signed query on the return URL.
     Redirect,
+    /// A form that the browser posts to the return URL.
+    FormPost,
+    /// A message to the page that has ours in a frame.
+    Message,
 }
 
 /// A session as the store gives it back.
@@ -65,6 +69,8 @@ pub struct Session {
     pub cancel_url: Option<AllowedUrl>,
     /// The endpoint that is told of the outcome.
     pub callback_url: Option<AllowedUrl>,
+    /// Whose pages may have ours in a frame; nobody's when absent.
+    pub embed_origin: Option<AllowedOrigin>,
     /// The page's language, when the merchant names one.
     pub locale: Option<String>,
     /// The merchant's own values, returned as given.

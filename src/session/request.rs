@@ -5,7 +5,7 @@ use crate::card::{holds_card_number, url_holds_card_number};
 use crate::hardening::Fingerprint;
 use crate::id::{MerchantId, SessionId};
 use crate::languages;
-use crate::merchant::{AllowedUrl, Merchant, Mode, UrlRefusal};
+use crate::merchant::{AllowedOrigin, AllowedUrl, Merchant, Mode, UrlRefusal};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub struct SessionRequest {
     /// How the result travels.
     #[serde(default = "redirect")]
     pub handoff: Handoff,
+    /// Whose pages may have ours in a frame.
+    pub embed_origin: Option<String>,
     /// The page's language.
     pub locale: Option<String>,
     /// Seconds until the session stops taking cards.
@@ -82,6 +84,8 @@ pub struct NewSession {
     pub cancel_url: Option<AllowedUrl>,
     /// The endpoint to tell of the outcome.
     pub callback_url: Option<AllowedUrl>,
+    /// Whose pages may have ours in a frame.
+    pub embed_origin: Option<AllowedOrigin>,
     /// The page's language.
     pub locale: Option<String>,
     /// The merchant's own values.
@@ -105,10 +109,17 @@ impl SessionRequest {
     ) -> Result<(NewSession, SessionSecret), Vec<InvalidField>> {
         let mut mistakes = Mistakes(Vec::new());
         let url = |text: &str| merchant.allow_list.check(text, mode);
-        let return_url = mistakes.url("returnUrl", Some(&self.return_url), url);
-        let cancel_url = mistakes.url("cancelUrl", self.cancel_url.as_deref(), url);
+        let return_url = mistakes.address("returnUrl", Some(&self.return_url), url);
+        let cancel_url = mistakes.address("cancelUrl", self.cancel_url.as_deref(), url);
         let endpoint = |text: &str| merchant.allow_list.check_callback(text, mode, &may_call);
-        let callback_url = mistakes.url("callbackUrl", self.callback_url.as_deref(), endpoint);
+        let callback_url = mistakes.address("callbackUrl", self.callback_url.as_deref(), endpoint);
+        let origin = |text: &str| merchant.allow_list.check_origin(text, mode);
+        let embed_origin = mistakes.address("embedOrigin", self.embed_origin.as_deref(), origin);
+        mistakes.require(
+            "embedOrigin",
+            self.handoff != Handoff::Message || self.embed_origin.is_some(),
+            "is needed for the hand-off message: the origin of the page that has the frame",
+        );
         for (field, url) in [("returnUrl", &return_url), ("cancelUrl", &cancel_url)] {
             mistakes.require(
                 field,
@@ -154,6 +165,7 @@ impl SessionRequest {
             return_url,
             cancel_url,
             callback_url,
+            embed_origin,
             locale: self.locale,
             metadata: self.metadata,
             life: Duration::from_secs(life),
@@ -171,6 +183,7 @@ impl SessionRequest {
             ("returnUrl", is_in(Some(&self.return_url))),
             ("cancelUrl", is_in(self.cancel_url.as_deref())),
             ("callbackUrl", is_in(self.callback_url.as_deref())),
+            ("embedOrigin", is_in(self.embed_origin.as_deref())),
             ("conversationId", holds_card_number(&self.conversation_id)),
             ("metadata", metadata.any(|text| holds_card_number(text))),
         ];
@@ -187,14 +200,14 @@ impl Mistakes {
         }
     }
 
-    fn url(
+    fn address<T>(
         &mut self,
         field: &'static str,
         text: Option<&str>,
-        check: impl Fn(&str) -> Result<AllowedUrl, UrlRefusal>,
-    ) -> Option<AllowedUrl> {
+        check: impl Fn(&str) -> Result<T, UrlRefusal>,
+    ) -> Option<T> {
         match check(text?) {
-            Ok(url) => Some(url),
+            Ok(address) => Some(address),
             Err(refusal) => {
                 self.0.push(InvalidField { field, message: refusal.to_string() });
                 None
@@ -279,6 +292,18 @@ mod tests {
         });
         let expected = ["returnUrl", "callbackUrl", "conversationId", "locale", "expiresIn", "metadata"];
         assert_eq!(mistakes.err().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_message_needs_an_origin_to_go_to() {
+        assert_eq!(check(|body| body["handoff"] = "message".into()).err().unwrap(), ["embedOrigin"]);
+        let session = check(|body| {
+            body["handoff"] = "message".into();
+            body["embedOrigin"] = "https://shop.example".into();
+        });
+        assert_eq!(session.unwrap().embed_origin.unwrap().as_str(), "https://shop.example");
+        let elsewhere = check(|body| body["embedOrigin"] = "https://evil.example".into());
+        assert_eq!(elsewhere.err().unwrap(), ["embedOrigin"]);
     }
 
     #[test]

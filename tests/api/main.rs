@@ -12,6 +12,7 @@ mod adversity;
 mod bad_input;
 mod callbacks;
 mod connections;
+mod handoffs;
 mod hardened;
 mod headers;
 mod journey;

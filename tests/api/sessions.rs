@@ -45,7 +45,8 @@ async fn every_field_is_kept_and_the_url_is_given_once() {
         "returnUrl": "https://shop.example/return?a=1",
         "cancelUrl": "https://shop.example/basket",
         "callbackUrl": app.merchant.url(),
-        "handoff": "redirect",
+        "handoff": "form_post",
+        "embedOrigin": "https://shop.example",
         "locale": "tr",
         "expiresIn": 86400,
         "metadata": { "basket": "7", "not": "ğüşiöç" },
@@ -87,6 +88,7 @@ async fn all_mistakes_are_told_at_once_and_nothing_is_created() {
         "returnUrl": "https://evil.example/return",
         "cancelUrl": "javascript:alert(1)",
         "callbackUrl": "https://user:pass@shop.example/",
+        "embedOrigin": "https://shop.example/page",
         "locale": "xx",
         "expiresIn": 0,
         "metadata": { "": "x" },
@@ -95,7 +97,8 @@ async fn all_mistakes_are_told_at_once_and_nothing_is_created() {
     assert_eq!(answer.problem(), "invalid-request");
     let errors = answer.json()["errors"].as_array().unwrap().clone();
     let fields: BTreeSet<_> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
-    let expected = ["returnUrl", "cancelUrl", "callbackUrl", "conversationId", "locale", "expiresIn", "metadata"];
+    let expected =
+        ["returnUrl", "cancelUrl", "callbackUrl", "embedOrigin", "conversationId", "locale", "expiresIn", "metadata"];
     assert_eq!(fields, BTreeSet::from(expected));
     assert!(errors.iter().all(|error| !error["message"].as_str().unwrap().is_empty()));
     let list = app.api("GET", "/v1/sessions").send().await.expect(200).json();
@@ -114,7 +117,7 @@ async fn what_is_no_request_is_refused_with_a_reason() {
     let bodies = [
         (wanted(json!({ "return_url": "x" })).to_string(), "return_url"),
         (wanted(json!({ "purpose": "attach" })).to_string(), "attach"),
-        (wanted(json!({ "handoff": "message" })).to_string(), "message"),
+        (wanted(json!({ "handoff": "email" })).to_string(), "email"),
         (wanted(json!({ "expiresIn": "60" })).to_string(), "u64"),
         (wanted(json!({ "expiresIn": -1 })).to_string(), "-1"),
         (wanted(json!({ "metadata": { "a": 1 } })).to_string(), "string"),

@@ -53,6 +53,14 @@ export class Demo {
     return log;
   }
 
+  // Puts a further site on the merchant's allow-list, as an operator would.
+  async allow(url) {
+    const { merchant } = JSON.parse(await readFile(join(this.#directory, 'demo.json'), 'utf8'));
+    const allowed = [this.shopUrl, `http://127.0.0.1:${new URL(this.shopUrl).port}/callback`, url];
+    const config = ['--config', join(this.#directory, 'vezne.toml')];
+    await promisify(execFile)(binary, ['merchant', 'update', merchant, ...config, ...allowed.flatMap((one) => ['--allow', one])]);
+  }
+
   // A session by the merchants' API, as {id, url, …}.
   createSession(wishes = {}) {
     const body = { purpose: 'tokenize', conversationId: `order-${crypto.randomUUID()}`, returnUrl: this.returnUrl, ...wishes };
@@ -65,6 +73,11 @@ export class Demo {
     const list = JSON.parse((await run(binary, ['merchant', 'list', ...common])).stdout);
     const [{ id }] = list.merchants;
     return JSON.parse((await run(binary, ['merchant', 'update', id, ...args, ...common])).stdout);
+  }
+
+  // Where the SDK is.
+  manifest() {
+    return this.#json(`${this.url}/sdk/v1/manifest.json`);
   }
 
   session(id) {

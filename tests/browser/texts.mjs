@@ -9,12 +9,12 @@ export const texts = Object.fromEntries(readdirSync(folder).map(read));
 
 export const shopTexts = {
   tr: {
-    pay: 'Kartla öde', thanks: 'Teşekkürler!', verified: 'geldi, imzası doğrulandı',
+    pay: 'Kartla öde', payPosted: 'Öde ve formla dön', payEmbedded: 'Bu siteden ayrılmadan öde', thanks: 'Teşekkürler!', verified: 'geldi, imzası doğrulandı',
     canceled: 'Ödemeden vazgeçtiniz', notPaid: 'Ödeme tamamlanmadı',
     untrusted: 'Tarayıcınız kart sayfasının sertifikasını henüz tanımıyor',
   },
   en: {
-    pay: 'Pay by card', thanks: 'Thank you!', verified: 'arrived, signature verified',
+    pay: 'Pay by card', payPosted: 'Pay and come back by form', payEmbedded: 'Pay without leaving this site', thanks: 'Thank you!', verified: 'arrived, signature verified',
     canceled: 'You left the payment', notPaid: 'The payment was not completed',
     untrusted: 'Your browser does not trust the card page\'s certificate yet',
   },

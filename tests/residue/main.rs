@@ -3,6 +3,7 @@
 //! what it answered. docs/residue.md tells what is searched and why it is
 //! believed. Run by `tests/residue/run.sh`, as root.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::expect_used, reason = "a test")]
 
 mod behaviour;

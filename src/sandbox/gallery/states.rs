@@ -101,7 +101,7 @@ fn form_view<'a>(locale: Locale, merchant_name: &'a str, over: &'a str) -> FormV
         expires_in_seconds: 900,
         this_month: (2026, 1),
         problem: None,
-        embed_origin: None,
+        frame: None,
         sandbox: false,
     }
 }
@@ -116,21 +116,13 @@ fn notice_view(locale: Locale, shop: &str, notice: Notice) -> NoticeView<'_> {
         back: leads_back.then_some(RETURN_URL),
         refresh_to: (!leads_back && notice != Notice::NotFound).then_some("/gallery/form"),
         request_id: "req_019be2f4",
-        embed_origin: None,
+        frame: None,
         sandbox: false,
     }
 }
 
 fn done_view(locale: Locale, merchant_name: &str, outcome: Outcome) -> DoneView<'_> {
-    DoneView {
-        locale,
-        theme: &Theme::PLAIN,
-        merchant_name,
-        outcome,
-        next: RETURN_URL,
-        embed_origin: None,
-        sandbox: false,
-    }
+    DoneView { locale, theme: &Theme::PLAIN, merchant_name, outcome, next: RETURN_URL, frame: None, sandbox: false }
 }
 
 /// May stand in the gallery's frames, takes no focus there, and sends nothing.

@@ -1,120 +1,77 @@
-//! The way to the window and back.
+//! The way to the window: a session for each of the three hand-offs.
 
 use super::Shop;
-use super::orders::Outcome;
 use super::pages::{self, Notice};
 use super::texts::Language;
-use super::verify::SessionResult;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io::{Error, Result};
 use uuid::Uuid;
 
-/// The pay button's form.
+/// The pay buttons' form.
 #[derive(Deserialize)]
 pub(super) struct Checkout {
     #[serde(default)]
     lang: Language,
+    #[serde(default)]
+    handoff: Handoff,
 }
 
-/// `POST /checkout`: makes a session and sends the customer to its page.
+/// How the customer gets to the card form and its result back.
+#[derive(Clone, Copy, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Handoff {
+    /// The window's page, and back by a query.
+    #[default]
+    Redirect,
+    /// The window's page, and back by a posted form.
+    FormPost,
+    /// The window's page in a frame of the shop's.
+    Message,
+}
+
+/// `POST /checkout`: makes a session and sends the customer to its page, or to
+/// the shop's page that has it in a frame.
 pub(super) async fn checkout(shop: web::Data<Shop>, form: web::Form<Checkout>) -> HttpResponse {
-    let language = form.lang;
-    match open_session(&shop, language).await {
-        Ok(url) => HttpResponse::SeeOther().insert_header((LOCATION, url)).finish(),
+    match open_session(&shop, &form).await {
+        Ok(location) => HttpResponse::SeeOther().insert_header((LOCATION, location)).finish(),
         Err(error) => {
             tracing::warn!(%error, "the window made no session");
-            pages::notice(Notice::Unavailable, language)
+            pages::notice(Notice::Unavailable, form.lang)
         }
     }
 }
 
-async fn open_session(shop: &Shop, language: Language) -> Result<String> {
+async fn open_session(shop: &Shop, &Checkout { lang, handoff }: &Checkout) -> Result<String> {
     let address = |path: &str| {
         let mut url = shop.settings.shop_url.join(path).map_err(Error::other)?;
-        url.query_pairs_mut().append_pair("lang", language.code());
+        url.query_pairs_mut().append_pair("lang", lang.code());
         Ok::<_, Error>(url)
     };
     let conversation_id = format!("order-{}", Uuid::now_v7());
-    let session = json!({
+    let mut session = json!({
         "purpose": "tokenize",
         "conversationId": conversation_id,
         "returnUrl": address("return")?,
         "cancelUrl": address("cancel")?,
         "callbackUrl": shop.settings.callback_url,
-        "handoff": "redirect",
-        "locale": language.code(),
+        "handoff": handoff,
+        "locale": lang.code(),
     });
+    if handoff == Handoff::Message {
+        session["embedOrigin"] = shop.settings.shop_url.origin().ascii_serialization().into();
+    }
     let answer = shop.client.post("/v1/sessions", &conversation_id, &session).await?;
-    match (answer.status, answer.body["id"].as_str(), answer.body["url"].as_str()) {
-        (201, Some(id), Some(url)) => {
-            shop.orders().add(conversation_id, id.to_owned());
-            Ok(url.to_owned())
-        }
-        (status, ..) => Err(Error::other(format!("status {status}: {}", answer.body["title"]))),
-    }
-}
-
-/// The query that the customer comes back with.
-#[derive(Deserialize)]
-pub(super) struct Returned {
-    #[serde(default)]
-    lang: Language,
-    #[serde(flatten)]
-    result: SessionResult,
-}
-
-/// `GET /return`: believes the signed query, fetches the token, shows the receipt.
-pub(super) async fn returned(
-    shop: web::Data<Shop>,
-    query: std::result::Result<web::Query<Returned>, actix_web::Error>,
-) -> HttpResponse {
-    let Ok(web::Query(Returned { lang, result })) = query else {
-        return pages::notice(Notice::NotGenuine, Language::default());
+    let (201, Some(id), Some(url)) = (answer.status, answer.body["id"].as_str(), answer.body["url"].as_str()) else {
+        return Err(Error::other(format!("status {}: {}", answer.status, answer.body["title"])));
     };
-    let ours = |shop: &Shop| {
-        shop.orders().find(&result.conversation_id).is_some_and(|order| order.session.as_ref() == Some(&result.session))
-    };
-    if !result.is_genuine(&shop.settings.signing_secret) || !ours(&shop) {
-        return pages::notice(Notice::NotGenuine, lang);
+    shop.orders().add(conversation_id.clone(), id.to_owned(), url.to_owned());
+    if handoff != Handoff::Message {
+        return Ok(url.to_owned());
     }
-    if result.status != "completed" {
-        return pages::notice(Notice::NotPaid, lang);
-    }
-    match fetch_result(&shop, &result).await {
-        Ok(outcome) => {
-            let called_back = shop.orders().returned(&result.conversation_id, outcome.clone());
-            pages::receipt(&result.conversation_id, &outcome, called_back, lang)
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the window did not tell the token");
-            pages::notice(Notice::Unavailable, lang)
-        }
-    }
-}
-
-/// The token stays out of the URL: the shop's server asks for it.
-async fn fetch_result(shop: &Shop, signed: &SessionResult) -> Result<Outcome> {
-    let answer = shop.client.get(&format!("/v1/sessions/{}", signed.session)).await?;
-    let token = answer.body["cardToken"].as_str().map(str::to_owned);
-    let card = serde_json::from_value(answer.body["card"].clone()).map_err(Error::other)?;
-    let result = SessionResult { card_token: token, card, ..signed.clone() };
-    if answer.status != 200 || result.card_token.is_none() || !result.is_genuine(&shop.settings.signing_secret) {
-        return Err(Error::other(format!("status {}: no token for session {}", answer.status, signed.session)));
-    }
-    Ok(result.into())
-}
-
-/// The query of a customer who gave up.
-#[derive(Deserialize)]
-pub(super) struct Canceled {
-    #[serde(default)]
-    lang: Language,
-}
-
-/// `GET /cancel`
-pub(super) async fn canceled(query: web::Query<Canceled>) -> HttpResponse {
-    pages::notice(Notice::Canceled, query.lang)
+    let mut page = address("pay")?;
+    page.query_pairs_mut().append_pair("order", &conversation_id);
+    Ok(page.into())
 }

@@ -7,8 +7,10 @@
 mod callback;
 mod checkout;
 mod client;
+mod embedded;
 mod orders;
 mod pages;
+mod returned;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -56,12 +58,17 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .app_data(web::PayloadConfig::new(64 * 1024))
         .route("/", web::get().to(pages::product))
         .route("/checkout", web::post().to(checkout::checkout))
-        .route("/return", web::get().to(checkout::returned))
-        .route("/cancel", web::get().to(checkout::canceled))
+        .route("/pay", web::get().to(embedded::pay))
+        .route("/return", web::get().to(returned::by_redirect))
+        .route("/return", web::post().to(returned::by_body))
+        .route("/receipt", web::get().to(returned::receipt))
+        .route("/cancel", web::get().to(returned::canceled))
+        .route("/cancel", web::post().to(returned::canceled))
         .route("/callback", web::post().to(callback::receive))
         .route("/orders/{conversation_id}", web::get().to(pages::order))
         .route("/ca.pem", web::get().to(pages::certificate_authority))
         .route("/shop.css", web::get().to(pages::style))
         .route("/shop.js", web::get().to(pages::script))
+        .route("/embedded.js", web::get().to(embedded::script))
         .route("/livez", web::get().to(async || "ok"));
 }

@@ -13,6 +13,8 @@ const MAX_CALLBACKS: usize = 10_000;
 pub struct Order {
     /// The window's session, once there is one.
     pub session: Option<String>,
+    /// Its page, for the shop's page that has it in a frame.
+    pub session_url: Option<String>,
     /// What the customer came back with.
     pub result: Option<Outcome>,
     /// What the callback said.
@@ -53,8 +55,9 @@ impl Default for Orders {
 
 impl Orders {
     /// Adds an order.
-    pub fn add(&mut self, conversation_id: String, session: String) {
-        self.by_conversation.insert(conversation_id.clone(), Order { session: Some(session), ..Order::default() });
+    pub fn add(&mut self, conversation_id: String, session: String, session_url: String) {
+        let order = Order { session: Some(session), session_url: Some(session_url), ..Order::default() };
+        self.by_conversation.insert(conversation_id.clone(), order);
         self.ages.push_back(conversation_id);
         if self.ages.len() > MAX_ORDERS
             && let Some(oldest) = self.ages.pop_front()
@@ -68,12 +71,11 @@ impl Orders {
         self.by_conversation.get(conversation_id)
     }
 
-    /// Notes what the customer came back with, and tells whether the callback
-    /// was there already.
-    pub fn returned(&mut self, conversation_id: &str, outcome: Outcome) -> bool {
-        let Some(order) = self.by_conversation.get_mut(conversation_id) else { return false };
-        order.result = Some(outcome);
-        order.callback.is_some()
+    /// Notes what the customer came back with.
+    pub fn returned(&mut self, conversation_id: &str, outcome: Outcome) {
+        if let Some(order) = self.by_conversation.get_mut(conversation_id) {
+            order.result = Some(outcome);
+        }
     }
 
     /// Notes that a browser kept the card page from something, once for each directive.

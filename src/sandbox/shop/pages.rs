@@ -130,7 +130,7 @@ pub(super) async fn script() -> HttpResponse {
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-fn html(status: StatusCode, policy: &str, page: &impl Template) -> HttpResponse {
+pub(super) fn html(status: StatusCode, policy: &str, page: &impl Template) -> HttpResponse {
     match page.render() {
         Ok(body) => HttpResponse::build(status)
             .content_type("text/html; charset=utf-8")

@@ -20,7 +20,7 @@ async function windowIsTrusted(url) {
 async function check() {
   const trusted = await windowIsTrusted(body.dataset.window);
   document.getElementById("untrusted").hidden = trusted;
-  document.getElementById("pay").disabled = !trusted;
+  for (const button of document.querySelectorAll(".pay")) button.disabled = !trusted;
 }
 
 async function watchCallback(place, order) {

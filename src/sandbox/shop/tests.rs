@@ -62,7 +62,14 @@ fn window_api(config: &mut web::ServiceConfig, created: &Arc<Mutex<Vec<Value>>>)
         answer["card"] = json!({ "brand": "troy", "bin": "97920720", "lastFour": "7956" });
         async move { HttpResponse::Ok().json(answer) }
     };
-    config.route("/v1/sessions", web::post().to(create)).route("/v1/sessions/ses_{id}", web::get().to(read));
+    let manifest = async || {
+        let file = json!({ "url": "https://127.0.0.1:1/sdk/v1/1.2.3/vezne.js", "integrity": "sha384-abc" });
+        HttpResponse::Ok().json(json!({ "latest": "1.2.3", "versions": { "1.2.3": { "vezne.js": file } } }))
+    };
+    config
+        .route("/v1/sessions", web::post().to(create))
+        .route("/v1/sessions/ses_{id}", web::get().to(read))
+        .route("/sdk/v1/manifest.json", web::get().to(manifest));
 }
 
 impl TestShop {
@@ -104,6 +111,13 @@ impl TestShop {
         let url = format!("https://127.0.0.1:1/c/ses_{}-secret", created.len());
         assert_eq!((answer.status, answer.header("location")), (303, Some(url.as_str())), "{answer:?}");
         created.last().unwrap()["conversationId"].as_str().unwrap().to_owned()
+    }
+
+    fn post(&self, path: &str, fields: &Value) -> Answer {
+        let fields = fields.as_object().unwrap().iter().map(|(name, value)| (name, value.as_str().unwrap()));
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let form = [("Content-Type", "application/x-www-form-urlencoded")];
+        request(self.shop.address, "POST", path, &form, body.as_bytes()).unwrap()
     }
 
     fn come_back(&self, fields: &Value) -> Answer {
@@ -171,6 +185,53 @@ fn a_return_that_is_not_genuine_shows_no_receipt() {
     let refused = shop.come_back(&signed("ses_1", "failed", &order, None));
     assert!(refused.status == 200 && refused.body.contains("not completed"));
     assert_eq!(shop.order(&order)["result"], Value::Null);
+}
+
+#[test]
+fn a_result_in_a_body_is_believed_as_one_in_a_query_and_leads_on() {
+    let shop = TestShop::start();
+    let order = shop.check_out();
+    let mut result = signed("ses_1", "completed", &order, Some(TOKEN));
+    result["cardToken"] = "b3RoZXI=".into();
+    assert_eq!(shop.post("/return?lang=en", &result).status, 400, "another token than the signed one");
+    result["cardToken"] = TOKEN.into();
+    for _ in 0..2 {
+        let answer = shop.post("/return?lang=en", &result);
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (303, Some(&*format!("/receipt?lang=en&order={order}")))
+        );
+    }
+    let receipt = shop.get(&format!("/receipt?lang=en&order={order}"));
+    assert!(receipt.status == 200 && receipt.body.contains("Thank you!") && receipt.body.contains(TOKEN));
+    assert!(shop.get("/receipt?lang=en&order=none").body.contains("not completed"));
+    let canceled = shop.post("/return?lang=en", &signed("ses_1", "canceled", &order, None));
+    assert!(canceled.status == 200 && canceled.body.contains("You left the payment"));
+}
+
+#[test]
+fn each_button_asks_for_its_hand_off_and_one_stays_in_the_shop() {
+    let shop = TestShop::start();
+    let posted = shop.post("/checkout", &json!({ "lang": "en", "handoff": "form_post" }));
+    assert_eq!(posted.header("location"), Some("https://127.0.0.1:1/c/ses_1-secret"));
+    let embedded = shop.post("/checkout", &json!({ "lang": "en", "handoff": "message" }));
+    let created = shop.created.lock().unwrap().clone();
+    assert_eq!((&created[0]["handoff"], &created[0]["embedOrigin"]), (&json!("form_post"), &Value::Null));
+    assert_eq!(
+        (&created[1]["handoff"], &created[1]["embedOrigin"]),
+        (&json!("message"), &json!("http://localhost:8444"))
+    );
+    let path = embedded.header("location").and_then(|url| url.strip_prefix("http://localhost:8444")).unwrap();
+    let page = shop.get(path);
+    for text in [
+        r#"<vezne-card session-url="https://127.0.0.1:1/c/ses_2-secret">"#,
+        r#"src="https://127.0.0.1:1/sdk/v1/1.2.3/vezne.js" integrity="sha384-abc" crossorigin="anonymous""#,
+    ] {
+        assert!(page.body.contains(text), "{text}: {}", page.body);
+    }
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("frame-src https://127.0.0.1:") && !policy.contains("unsafe"), "{policy}");
+    assert!(shop.get("/pay?lang=en&order=none").body.contains("not completed"));
 }
 
 #[test]

@@ -32,8 +32,11 @@ use tokio::time::timeout;
 const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 /// Migrations by number: applied in order, never changed once released.
-const MIGRATIONS: &[(u32, &str)] =
-    &[(1, include_str!("../migrations/0001_initial.sql")), (3, include_str!("../migrations/0003_theme.sql"))];
+const MIGRATIONS: &[(u32, &str)] = &[
+    (1, include_str!("../migrations/0001_initial.sql")),
+    (2, include_str!("../migrations/0002_embed_origin.sql")),
+    (3, include_str!("../migrations/0003_theme.sql")),
+];
 
 /// Connections for short reads: as many as happen at the same time on a few cores.
 const READERS: usize = 4;

@@ -3,7 +3,7 @@
 use super::NOW;
 use crate::hardening::Sealed;
 use crate::id::{MerchantId, SessionId};
-use crate::merchant::{AllowList, AllowedUrl, Logo, Merchant, Mode, Theme};
+use crate::merchant::{AllowList, AllowedOrigin, AllowedUrl, Logo, Merchant, Mode, Theme};
 use crate::session::{Handoff, Purpose, Session, Status};
 use crate::store::StoreError;
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use rusqlite::Row;
 use serde::de::DeserializeOwned;
 
 /// How many columns [`session_columns`] lists.
-pub(super) const SESSION_COLUMNS: usize = 20;
+pub(super) const SESSION_COLUMNS: usize = 21;
 
 /// The columns of a session as it stands now: one whose time or lease is over
 /// reads as what it has become, before any sweep writes that down.
@@ -25,7 +25,7 @@ pub(super) fn session_columns() -> String {
               ELSE s.status END AS status_now,
          s.conversation_id, s.return_url, s.cancel_url, s.callback_url, s.locale, s.metadata,
          s.created_at, s.expires_at, COALESCE(s.ended_at, CASE WHEN {over} THEN s.expires_at END),
-         s.attempts, s.cancel_requested, s.card_token, s.card, s.failure"
+         s.attempts, s.cancel_requested, s.card_token, s.card, s.failure, s.embed_origin"
     )
 }
 
@@ -48,6 +48,7 @@ pub(super) fn session(row: &Row<'_>) -> Result<Session, StoreError> {
         return_url: url(7)?.ok_or(StoreError::Corrupt { what: "return URL" })?,
         cancel_url: url(8)?,
         callback_url: url(9)?,
+        embed_origin: row.get::<_, Option<String>>(20)?.map(AllowedOrigin::from_store),
         locale: row.get(10)?,
         metadata: json(row, 11, "metadata")?.unwrap_or_default(),
         created_at: timestamp(row.get(12)?)?,

@@ -6,7 +6,7 @@ use super::outbox::record_end;
 use super::rows::{MERCHANT_COLUMNS, SESSION_COLUMNS, merchant, name_of, session, session_columns};
 use crate::hardening::Fingerprint;
 use crate::id::{MerchantId, SessionId};
-use crate::merchant::{AllowedUrl, Merchant, Mode};
+use crate::merchant::{AllowedOrigin, AllowedUrl, Merchant, Mode};
 use crate::session::{Claimed, Completion, NewSession, Release, Session, Status};
 use crate::store::{CancelOutcome, ClaimOutcome, CommitOutcome, SessionCursor, SessionPage, SessionQuery, StoreError};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
@@ -17,8 +17,8 @@ pub(super) fn create(db: &Connection, new: &NewSession) -> Result<Session, Store
     let url = |url: &Option<AllowedUrl>| url.as_ref().map(|url| url.url().to_string());
     db.prepare_cached(&format!(
         "INSERT INTO sessions (id, merchant_id, mode, secret, purpose, handoff, status, conversation_id, return_url,
-            cancel_url, callback_url, locale, metadata, created_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, {NOW}, {NOW} + ?)"
+            cancel_url, callback_url, embed_origin, locale, metadata, created_at, expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, {NOW}, {NOW} + ?)"
     ))?
     .execute(params![
         new.id.as_str(),
@@ -31,6 +31,7 @@ pub(super) fn create(db: &Connection, new: &NewSession) -> Result<Session, Store
         new.return_url.url().as_str(),
         url(&new.cancel_url),
         url(&new.callback_url),
+        new.embed_origin.as_ref().map(AllowedOrigin::as_str),
         new.locale,
         text(&new.metadata)?,
         milliseconds(new.life),

@@ -50,6 +50,7 @@ fn session(conversation_id: &str, metadata: &str) -> Session {
         return_url: return_url.clone(),
         cancel_url: None,
         callback_url: None,
+        embed_origin: None,
         locale: None,
         metadata: BTreeMap::from([("note".to_owned(), metadata.to_owned())]),
         created_at: Timestamp::UNIX_EPOCH,

@@ -26,6 +26,7 @@ fn full() -> Value {
         "cancelUrl": "https://shop.example/cart",
         "callbackUrl": "https://shop.example/hooks/vezne",
         "handoff": "redirect",
+        "embedOrigin": "https://shop.example",
         "locale": "tr",
         "expiresIn": 900,
         "metadata": { "cart": "c-1042" },

@@ -213,7 +213,7 @@ fn names_are_those_of_the_code() {
     );
 
     let mut wrong = full_request(&document);
-    for field in ["returnUrl", "cancelUrl", "callbackUrl", "conversationId", "locale"] {
+    for field in ["returnUrl", "cancelUrl", "callbackUrl", "embedOrigin", "conversationId", "locale"] {
         wrong[field] = " ".into();
     }
     wrong["expiresIn"] = 0.into();
