@@ -6,7 +6,6 @@ use actix_web::dev::Payload;
 use actix_web::web::Bytes;
 use futures_util::stream::{self, Stream};
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -36,40 +35,32 @@ pub struct Body {
     pub payload: Payload,
     /// How many bytes have been taken.
     pub taken: Rc<Cell<usize>>,
+    /// The longest piece that it can come in.
+    pub longest: usize,
 }
 
-/// A body cut after as many bytes as each of `cuts` says, over and over; a zero
-/// is a moment in which nothing has come yet. Without cuts it comes whole.
+/// A body cut after as many bytes as each of the first 16 `cuts` says, over and
+/// over; a zero is a moment in which nothing has come yet. Without cuts it comes whole.
 pub fn body(bytes: &[u8], cuts: &[u8]) -> Body {
-    let mut pieces = VecDeque::new();
-    let (mut rest, mut place) = (Bytes::copy_from_slice(bytes), 0);
-    let is_cut = cuts.iter().any(|&cut| cut > 0);
-    while is_cut && !rest.is_empty() {
-        let length = usize::from(cuts[place % cuts.len()]).min(rest.len());
-        pieces.push_back(rest.split_to(length));
-        place += 1;
-    }
-    if !rest.is_empty() {
-        pieces.push_back(rest);
-    }
-    counted(pieces)
-}
-
-fn counted(mut pieces: VecDeque<Bytes>) -> Body {
+    let cuts: Vec<usize> = cuts.iter().copied().take(16).map(usize::from).collect();
+    let longest = cuts.iter().copied().max().filter(|&longest| longest > 0);
+    let mut cuts = longest.map(|_| cuts.into_iter().cycle());
+    let mut rest = Bytes::copy_from_slice(bytes);
     let taken = Rc::new(Cell::new(0));
     let count = Rc::clone(&taken);
-    let pieces = stream::poll_fn(move |context| match pieces.pop_front() {
-        Some(piece) if piece.is_empty() => {
+    let pieces = stream::poll_fn(move |context| {
+        if rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let piece = rest.split_to(cuts.as_mut().and_then(Iterator::next).unwrap_or(rest.len()).min(rest.len()));
+        if piece.is_empty() {
             context.waker().wake_by_ref();
-            Poll::Pending
+            return Poll::Pending;
         }
-        Some(piece) => {
-            count.set(count.get() + piece.len());
-            Poll::Ready(Some(Ok(piece)))
-        }
-        None => Poll::Ready(None),
+        count.set(count.get() + piece.len());
+        Poll::Ready(Some(Ok(piece)))
     });
-    Body { payload: payload(pieces), taken }
+    Body { payload: payload(pieces), taken, longest: longest.unwrap_or(bytes.len()) }
 }
 
 fn payload(pieces: impl Stream<Item = Result<Bytes, PayloadError>> + 'static) -> Payload {
