@@ -39,7 +39,7 @@ pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 const SEED: u64 = 0x76_657a_6e65;
 /// What `--danger-leave-out` takes. Connections are closed all the same: the
 /// client of this run waits for their end, as a browser does not.
-const ALL_PARTS: [&str; 5] = ["allocator", "heads", "pool-scrub", "registers", "upstream-retirement"];
+const ALL_PARTS: [&str; 6] = ["allocator", "heads", "pool-scrub", "registers", "stack", "upstream-retirement"];
 /// Stored sessions of the smaller store.
 const FEW: usize = 100;
 
