@@ -29,7 +29,7 @@ mod tests {
     use crate::page::{Pages, Violations};
     use crate::routes;
     use crate::session::{Claimed, Completion, Release, SessionRequest};
-    use crate::store::{ClaimOutcome, NewApiKey, NewSecret, SecretKind, SqliteStore, Store};
+    use crate::store::{ClaimOutcome, MerchantStore, NewApiKey, NewSecret, SecretKind, SqliteStore};
     use crate::window::{InFlight, Leases, Providers, Window};
     use actix_web::http::header::{AUTHORIZATION, HeaderMap};
     use actix_web::test::{TestRequest, call_service, init_service, read_body};

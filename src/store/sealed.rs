@@ -1,7 +1,9 @@
 //! What rests sealed, wherever it rests: so that a master key can be replaced
 //! under all of it.
 
+use super::StoreError;
 use crate::hardening::{SealContext, Sealed};
+use async_trait::async_trait;
 
 /// The column that a session's token is sealed to.
 pub const CARD_TOKEN_FIELD: &str = "card_token";
@@ -56,4 +58,15 @@ pub struct Resealed {
     pub before: Sealed,
     /// The value to put in its place.
     pub after: Sealed,
+}
+
+/// What a rotation of the master key needs.
+#[async_trait]
+pub trait SealedStore: Send + Sync {
+    /// Up to `limit` rows of a column of sealed values, after the row with the id `after`.
+    async fn sealed(&self, vault: Vault, after: String, limit: u32) -> Result<SealedPage, StoreError>;
+    /// Puts sealed values in the place of those that are still what was read; says how many.
+    ///
+    /// May be repeated: what is done already is not what was read.
+    async fn reseal(&self, vault: Vault, changes: Vec<Resealed>) -> Result<u32, StoreError>;
 }

@@ -9,7 +9,7 @@ use vezne::hardening::Sealed;
 use vezne::id::SessionId;
 use vezne::sandbox::magic::Behaviour;
 use vezne::session::{Claimed, Completion, Release};
-use vezne::store::{ClaimOutcome, CommitOutcome, SqliteStore, Store};
+use vezne::store::{ClaimOutcome, CommitOutcome, SessionStore, SqliteStore};
 
 const STALL: Duration = Duration::from_secs(2);
 

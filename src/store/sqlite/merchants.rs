@@ -1,20 +1,66 @@
 //! Merchants, their keys and secrets.
 
-use super::NOW;
-use super::rows::{MERCHANT_COLUMNS, MERCHANT_WIDTH, merchant, mode, parsed, timestamp};
+use super::rows::{MERCHANT_COLUMNS, MERCHANT_WIDTH, merchant, milliseconds, mode, parsed, timestamp};
+use super::{NOW, SqliteStore};
 use crate::hardening::{Fingerprint, Sealed};
 use crate::id::{KeyId, MerchantId};
 use crate::merchant::{Logo, Merchant};
-use crate::store::{ApiKeyRecord, Authenticated, NewApiKey, NewSecret, SecretKind, SecretRecord, StoreError};
+use crate::store::{
+    ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord, StoreError,
+};
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
-pub(super) fn create(
-    db: &Connection,
-    merchant: &Merchant,
-    keys: &[NewApiKey],
-    secrets: &[NewSecret],
-) -> Result<(), StoreError> {
+#[async_trait]
+impl MerchantStore for SqliteStore {
+    async fn create_merchant(
+        &self,
+        merchant: Merchant,
+        keys: Vec<NewApiKey>,
+        secrets: Vec<NewSecret>,
+    ) -> Result<(), StoreError> {
+        self.writer.run(move |db| create(db, &merchant, &keys, &secrets)).await
+    }
+
+    async fn update_merchant(&self, merchant: Merchant) -> Result<(), StoreError> {
+        self.writer.run(move |db| update(db, &merchant)).await
+    }
+
+    async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
+        self.readers.point(move |db| one(db, &id)).await
+    }
+
+    async fn merchants(&self) -> Result<Vec<Merchant>, StoreError> {
+        self.readers.run(all).await
+    }
+
+    async fn rotate_api_key(&self, merchant: MerchantId, key: NewApiKey, grace: Duration) -> Result<(), StoreError> {
+        self.writer.run(move |db| rotate_api_key(db, &merchant, &key, grace)).await
+    }
+
+    async fn api_keys(&self, merchant: MerchantId) -> Result<Vec<ApiKeyRecord>, StoreError> {
+        self.readers.run(move |db| api_keys(db, &merchant)).await
+    }
+
+    async fn rotate_secret(&self, merchant: MerchantId, secret: NewSecret, grace: Duration) -> Result<(), StoreError> {
+        self.writer.run(move |db| rotate_secret(db, &merchant, &secret, grace)).await
+    }
+
+    async fn secrets(&self, merchant: MerchantId, kind: SecretKind) -> Result<Vec<SecretRecord>, StoreError> {
+        self.readers.point(move |db| secrets(db, &merchant, kind)).await
+    }
+
+    async fn retire(&self, merchant: MerchantId, id: KeyId) -> Result<(), StoreError> {
+        self.writer.run(move |db| retire(db, &merchant, &id)).await
+    }
+
+    async fn authenticate(&self, key: Fingerprint) -> Result<Option<Authenticated>, StoreError> {
+        self.readers.point(move |db| authenticate(db, key)).await
+    }
+}
+
+fn create(db: &Connection, merchant: &Merchant, keys: &[NewApiKey], secrets: &[NewSecret]) -> Result<(), StoreError> {
     db.prepare_cached(&format!(
         "INSERT INTO merchants (id, name, allow_list, token_in_redirect, theme, logo, created_at)
          VALUES (?, ?, ?, ?, ?, ?, {NOW})"
@@ -31,7 +77,7 @@ pub(super) fn create(
     secrets.iter().try_for_each(|secret| insert_secret(db, &merchant.id, secret))
 }
 
-pub(super) fn update(db: &Connection, merchant: &Merchant) -> Result<(), StoreError> {
+fn update(db: &Connection, merchant: &Merchant) -> Result<(), StoreError> {
     let changed = db
         .prepare_cached(
             "UPDATE merchants SET name = ?, allow_list = ?, token_in_redirect = ?, theme = ?, logo = ?, disabled_at = ?
@@ -49,30 +95,25 @@ pub(super) fn update(db: &Connection, merchant: &Merchant) -> Result<(), StoreEr
     if changed == 1 { Ok(()) } else { Err(StoreError::Missing { what: "merchant" }) }
 }
 
-pub(super) fn one(db: &Connection, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
+fn one(db: &Connection, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
     db.prepare_cached(&format!("SELECT {MERCHANT_COLUMNS} FROM merchants m WHERE m.id = ?"))?
         .query_row([id.as_str()], |row| Ok(merchant(row, 0)))
         .optional()?
         .transpose()
 }
 
-pub(super) fn all(db: &Connection) -> Result<Vec<Merchant>, StoreError> {
+fn all(db: &Connection) -> Result<Vec<Merchant>, StoreError> {
     db.prepare_cached(&format!("SELECT {MERCHANT_COLUMNS} FROM merchants m ORDER BY m.created_at, m.id"))?
         .query_and_then([], |row| merchant(row, 0))?
         .collect()
 }
 
-pub(super) fn rotate_api_key(
-    db: &Connection,
-    merchant: &MerchantId,
-    key: &NewApiKey,
-    grace: Duration,
-) -> Result<(), StoreError> {
+fn rotate_api_key(db: &Connection, merchant: &MerchantId, key: &NewApiKey, grace: Duration) -> Result<(), StoreError> {
     retire_others(db, "api_keys", "mode", merchant, key.mode.name(), grace)?;
     insert_api_key(db, merchant, key)
 }
 
-pub(super) fn rotate_secret(
+fn rotate_secret(
     db: &Connection,
     merchant: &MerchantId,
     secret: &NewSecret,
@@ -103,14 +144,14 @@ fn retire_others(
     )?;
     db.execute(
         &format!("UPDATE {table} SET retires_at = MIN(COALESCE(retires_at, {NOW} + ?3), {NOW} + ?3) WHERE {of_kind}"),
-        params![merchant.as_str(), kind, super::sessions::milliseconds(grace)],
+        params![merchant.as_str(), kind, milliseconds(grace)],
     )?;
     Ok(())
 }
 
 /// Ends what was rotated out and lives on for its grace time. The newest of its
 /// kind has no end yet, and keeps none.
-pub(super) fn retire(db: &Connection, merchant: &MerchantId, id: &KeyId) -> Result<(), StoreError> {
+fn retire(db: &Connection, merchant: &MerchantId, id: &KeyId) -> Result<(), StoreError> {
     let mut changed = 0;
     for table in ["api_keys", "merchant_secrets"] {
         changed += db.execute(
@@ -121,7 +162,7 @@ pub(super) fn retire(db: &Connection, merchant: &MerchantId, id: &KeyId) -> Resu
     if changed == 1 { Ok(()) } else { Err(StoreError::Missing { what: "key in its grace time" }) }
 }
 
-pub(super) fn api_keys(db: &Connection, merchant: &MerchantId) -> Result<Vec<ApiKeyRecord>, StoreError> {
+fn api_keys(db: &Connection, merchant: &MerchantId) -> Result<Vec<ApiKeyRecord>, StoreError> {
     db.prepare_cached(&format!(
         "SELECT id, mode, created_at, retires_at FROM api_keys
          WHERE merchant_id = ? AND (retires_at IS NULL OR retires_at > {NOW}) ORDER BY created_at DESC, id DESC"
@@ -137,11 +178,7 @@ pub(super) fn api_keys(db: &Connection, merchant: &MerchantId) -> Result<Vec<Api
     .collect()
 }
 
-pub(super) fn secrets(
-    db: &Connection,
-    merchant: &MerchantId,
-    kind: SecretKind,
-) -> Result<Vec<SecretRecord>, StoreError> {
+fn secrets(db: &Connection, merchant: &MerchantId, kind: SecretKind) -> Result<Vec<SecretRecord>, StoreError> {
     db.prepare_cached(&format!(
         "SELECT id, sealed, created_at, retires_at FROM merchant_secrets
          WHERE merchant_id = ? AND kind = ? AND (retires_at IS NULL OR retires_at > {NOW})
@@ -158,7 +195,7 @@ pub(super) fn secrets(
     .collect()
 }
 
-pub(super) fn authenticate(db: &Connection, key: Fingerprint) -> Result<Option<Authenticated>, StoreError> {
+fn authenticate(db: &Connection, key: Fingerprint) -> Result<Option<Authenticated>, StoreError> {
     db.prepare_cached(&format!(
         "SELECT {MERCHANT_COLUMNS}, k.mode, k.id FROM api_keys k JOIN merchants m ON m.id = k.merchant_id
          WHERE k.fingerprint = ? AND (k.retires_at IS NULL OR k.retires_at > {NOW})"

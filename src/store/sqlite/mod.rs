@@ -7,20 +7,11 @@ mod rows;
 mod sealed;
 mod sessions;
 
-use super::{
-    ApiKeyRecord, Authenticated, CancelOutcome, ClaimOutcome, CommitOutcome, Delivery, DeliveryAsk, DeliveryOutcome,
-    NewApiKey, NewSecret, Resealed, SealedPage, SecretKind, SecretRecord, SessionPage, SessionQuery, Store, StoreError,
-    Vault,
-};
-use crate::hardening::Fingerprint;
-use crate::id::{EventId, KeyId, MerchantId, SessionId};
-use crate::merchant::{Merchant, Mode};
-use crate::session::{Claimed, Completion, NewSession, Release, Session, Violation};
+use super::{Store, StoreError};
 use async_trait::async_trait;
 use executor::{Readers, Writer};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use sessions::Held;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
@@ -33,9 +24,9 @@ const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 /// Migrations by number: applied in order, never changed once released.
 const MIGRATIONS: &[(u32, &str)] = &[
-    (1, include_str!("../migrations/0001_initial.sql")),
-    (2, include_str!("../migrations/0002_embed_origin.sql")),
-    (3, include_str!("../migrations/0003_theme.sql")),
+    (1, include_str!("../migrations/sqlite/0001_initial.sql")),
+    (2, include_str!("../migrations/sqlite/0002_embed_origin.sql")),
+    (3, include_str!("../migrations/sqlite/0003_theme.sql")),
 ];
 
 /// Connections for short reads: as many as happen at the same time on a few cores.
@@ -132,114 +123,6 @@ impl From<rusqlite::Error> for StoreError {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn create_merchant(
-        &self,
-        merchant: Merchant,
-        keys: Vec<NewApiKey>,
-        secrets: Vec<NewSecret>,
-    ) -> Result<(), StoreError> {
-        self.writer.run(move |db| merchants::create(db, &merchant, &keys, &secrets)).await
-    }
-
-    async fn update_merchant(&self, merchant: Merchant) -> Result<(), StoreError> {
-        self.writer.run(move |db| merchants::update(db, &merchant)).await
-    }
-
-    async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
-        self.readers.point(move |db| merchants::one(db, &id)).await
-    }
-
-    async fn merchants(&self) -> Result<Vec<Merchant>, StoreError> {
-        self.readers.run(merchants::all).await
-    }
-
-    async fn rotate_api_key(&self, merchant: MerchantId, key: NewApiKey, grace: Duration) -> Result<(), StoreError> {
-        self.writer.run(move |db| merchants::rotate_api_key(db, &merchant, &key, grace)).await
-    }
-
-    async fn api_keys(&self, merchant: MerchantId) -> Result<Vec<ApiKeyRecord>, StoreError> {
-        self.readers.run(move |db| merchants::api_keys(db, &merchant)).await
-    }
-
-    async fn rotate_secret(&self, merchant: MerchantId, secret: NewSecret, grace: Duration) -> Result<(), StoreError> {
-        self.writer.run(move |db| merchants::rotate_secret(db, &merchant, &secret, grace)).await
-    }
-
-    async fn secrets(&self, merchant: MerchantId, kind: SecretKind) -> Result<Vec<SecretRecord>, StoreError> {
-        self.readers.point(move |db| merchants::secrets(db, &merchant, kind)).await
-    }
-
-    async fn retire(&self, merchant: MerchantId, id: KeyId) -> Result<(), StoreError> {
-        self.writer.run(move |db| merchants::retire(db, &merchant, &id)).await
-    }
-
-    async fn authenticate(&self, key: Fingerprint) -> Result<Option<Authenticated>, StoreError> {
-        self.readers.point(move |db| merchants::authenticate(db, key)).await
-    }
-
-    async fn create_session(&self, session: NewSession) -> Result<Session, StoreError> {
-        self.writer.run(move |db| sessions::create(db, &session)).await
-    }
-
-    async fn session(&self, merchant: MerchantId, mode: Mode, id: SessionId) -> Result<Option<Session>, StoreError> {
-        self.readers.point(move |db| sessions::of_merchant(db, &merchant, mode, &id)).await
-    }
-
-    async fn sessions(&self, query: SessionQuery) -> Result<SessionPage, StoreError> {
-        self.readers.run(move |db| sessions::page(db, &query)).await
-    }
-
-    async fn session_by_secret(&self, secret: Fingerprint) -> Result<Option<(Session, Merchant)>, StoreError> {
-        self.readers.point(move |db| sessions::by_secret(db, secret)).await
-    }
-
-    async fn claim(&self, id: SessionId, lease: Duration) -> Result<ClaimOutcome, StoreError> {
-        // A claim that a power cut undoes leaves the session open, as the end of
-        // its lease would; no process that held it has survived the cut.
-        self.writer.run_relaxed(move |db| sessions::claim(db, &id, lease)).await
-    }
-
-    async fn complete(&self, claim: &Claimed, completion: &Completion) -> Result<CommitOutcome, StoreError> {
-        let (held, completion) = (Held::by(claim), completion.clone());
-        self.writer.run(move |db| sessions::complete(db, &held, &completion)).await
-    }
-
-    async fn release(&self, claim: &Claimed, release: &Release) -> Result<CommitOutcome, StoreError> {
-        let (held, release) = (Held::by(claim), release.clone());
-        self.writer.run(move |db| sessions::release(db, &held, &release)).await
-    }
-
-    async fn cancel(&self, id: SessionId) -> Result<CancelOutcome, StoreError> {
-        self.writer.run(move |db| sessions::cancel(db, &id)).await
-    }
-
-    async fn expire_sessions(&self, limit: u32) -> Result<u32, StoreError> {
-        self.writer.run(move |db| sessions::expire(db, limit)).await
-    }
-
-    async fn record_violation(&self, session: SessionId, violation: Violation) -> Result<bool, StoreError> {
-        // A power cut may undo it: the browser's next report brings it back.
-        self.writer.run_relaxed(move |db| outbox::record_violation(db, &session, &violation)).await
-    }
-
-    async fn lease_deliveries(&self, ask: DeliveryAsk) -> Result<Vec<Delivery>, StoreError> {
-        // Undone by a power cut, a lease or its outcome means one more delivery:
-        // at least once is what is promised.
-        self.writer.run_relaxed(move |db| outbox::lease(db, &ask)).await
-    }
-
-    async fn settle_delivery(&self, event: EventId, attempt: u32, outcome: DeliveryOutcome) -> Result<(), StoreError> {
-        self.writer.run_relaxed(move |db| outbox::settle(db, &event, attempt, &outcome)).await
-    }
-
-    async fn sealed(&self, vault: Vault, after: String, limit: u32) -> Result<SealedPage, StoreError> {
-        self.readers.run(move |db| sealed::page(db, vault, &after, limit)).await
-    }
-
-    async fn reseal(&self, vault: Vault, changes: Vec<Resealed>) -> Result<u32, StoreError> {
-        self.writer.run(move |db| sealed::replace(db, vault, &changes)).await
-    }
-
     async fn ping(&self) -> Result<(), StoreError> {
         let read = self.readers.run(|db| Ok(db.query_row("SELECT 1", [], |_| Ok(()))?));
         // An empty transaction takes the write lock and writes nothing.

@@ -1,13 +1,32 @@
 //! Events that wait to be told to merchants. The body of a callback is made
 //! from its session when it is sent: an ended session never changes.
 
-use super::NOW;
-use super::rows::{parsed, timestamp};
-use super::sessions::{by_id, milliseconds};
+use super::rows::{milliseconds, parsed, timestamp};
+use super::sessions::by_id;
+use super::{NOW, SqliteStore};
 use crate::id::{EventId, MerchantId, SessionId};
 use crate::session::{Session, Violation};
-use crate::store::{Delivery, DeliveryAsk, DeliveryOutcome, StoreError};
+use crate::store::{Delivery, DeliveryAsk, DeliveryOutcome, OutboxStore, StoreError};
+use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
+
+#[async_trait]
+impl OutboxStore for SqliteStore {
+    async fn record_violation(&self, session: SessionId, violation: Violation) -> Result<bool, StoreError> {
+        // A power cut may undo it: the browser's next report brings it back.
+        self.writer.run_relaxed(move |db| record_violation(db, &session, &violation)).await
+    }
+
+    async fn lease_deliveries(&self, ask: DeliveryAsk) -> Result<Vec<Delivery>, StoreError> {
+        // Undone by a power cut, a lease or its outcome means one more delivery:
+        // at least once is what is promised.
+        self.writer.run_relaxed(move |db| lease(db, &ask)).await
+    }
+
+    async fn settle_delivery(&self, event: EventId, attempt: u32, outcome: DeliveryOutcome) -> Result<(), StoreError> {
+        self.writer.run_relaxed(move |db| settle(db, &event, attempt, &outcome)).await
+    }
+}
 
 /// Writes the event of a session that has just ended, in the transaction that ended it.
 pub(super) fn record_end(db: &Connection, session: &Session) -> Result<(), StoreError> {
@@ -25,7 +44,7 @@ pub(super) fn record_end(db: &Connection, session: &Session) -> Result<(), Store
 
 /// Writes the event of a violation, unless the session has one of the same
 /// directive or nobody to tell; says whether it did.
-pub(super) fn record_violation(db: &Connection, session: &SessionId, found: &Violation) -> Result<bool, StoreError> {
+fn record_violation(db: &Connection, session: &SessionId, found: &Violation) -> Result<bool, StoreError> {
     let written = db
         .prepare_cached(&format!(
             "INSERT INTO events (id, merchant_id, session_id, kind, created_at, state, due_at, directive, blocked)
@@ -45,7 +64,7 @@ pub(super) fn record_violation(db: &Connection, session: &SessionId, found: &Vio
 /// Takes a few due events of each merchant, so that one with a thousand of them
 /// does not keep the others waiting. The recursive part steps from merchant to
 /// merchant through the index instead of reading every due event.
-pub(super) fn lease(db: &Connection, ask: &DeliveryAsk) -> Result<Vec<Delivery>, StoreError> {
+fn lease(db: &Connection, ask: &DeliveryAsk) -> Result<Vec<Delivery>, StoreError> {
     let busy: Vec<&str> = ask.busy.iter().map(MerchantId::as_str).collect();
     let busy = serde_json::to_string(&busy).map_err(|_| StoreError::Corrupt { what: "merchant id" })?;
     db.prepare_cached(&format!(
@@ -83,12 +102,7 @@ fn violation(row: &Row<'_>) -> Result<Option<Violation>, StoreError> {
 }
 
 /// Records an attempt's outcome, unless its lease ran out and a later attempt began.
-pub(super) fn settle(
-    db: &Connection,
-    event: &EventId,
-    attempt: u32,
-    outcome: &DeliveryOutcome,
-) -> Result<(), StoreError> {
+fn settle(db: &Connection, event: &EventId, attempt: u32, outcome: &DeliveryOutcome) -> Result<(), StoreError> {
     let (state, wait, reason) = match outcome {
         DeliveryOutcome::Delivered => ("delivered", None, None),
         DeliveryOutcome::Retry { after, reason } => ("pending", Some(milliseconds(*after)), Some(*reason)),

@@ -9,6 +9,7 @@ use crate::store::StoreError;
 use jiff::Timestamp;
 use rusqlite::Row;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
 
 /// How many columns [`session_columns`] lists.
 pub(super) const SESSION_COLUMNS: usize = 21;
@@ -126,4 +127,9 @@ fn name<T: DeserializeOwned>(name: &str, what: &'static str) -> Result<T, StoreE
 fn json<T: DeserializeOwned>(row: &Row<'_>, index: usize, what: &'static str) -> Result<Option<T>, StoreError> {
     let text: Option<String> = row.get(index)?;
     text.map(|text| serde_json::from_str(&text).map_err(|_| StoreError::Corrupt { what })).transpose()
+}
+
+/// A duration in whole milliseconds, as the store counts.
+pub(super) fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,14 +1,25 @@
 //! Every sealed value, page by page, and its replacement.
 
-use super::NOW;
+use super::{NOW, SqliteStore};
 use crate::hardening::Sealed;
-use crate::store::StoreError;
-use crate::store::sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, Vault};
+use crate::store::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, SealedStore, StoreError, Vault};
+use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
+
+#[async_trait]
+impl SealedStore for SqliteStore {
+    async fn sealed(&self, vault: Vault, after: String, limit: u32) -> Result<SealedPage, StoreError> {
+        self.readers.run(move |db| page(db, vault, &after, limit)).await
+    }
+
+    async fn reseal(&self, vault: Vault, changes: Vec<Resealed>) -> Result<u32, StoreError> {
+        self.writer.run(move |db| replace(db, vault, &changes)).await
+    }
+}
 
 /// Reads `limit` rows, those without a sealed value too: a page costs the same
 /// wherever it lies.
-pub(super) fn page(db: &Connection, vault: Vault, after: &str, limit: u32) -> Result<SealedPage, StoreError> {
+fn page(db: &Connection, vault: Vault, after: &str, limit: u32) -> Result<SealedPage, StoreError> {
     let sql = match vault {
         Vault::MerchantSecrets => format!(
             "SELECT id, sealed, kind, retires_at IS NULL OR retires_at > {NOW}
@@ -38,7 +49,7 @@ fn record(row: &Row<'_>) -> Result<Option<SealedRecord>, StoreError> {
 }
 
 /// Replaces the values that are still what was read; says how many.
-pub(super) fn replace(db: &Connection, vault: Vault, changes: &[Resealed]) -> Result<u32, StoreError> {
+fn replace(db: &Connection, vault: Vault, changes: &[Resealed]) -> Result<u32, StoreError> {
     let mut statement = db.prepare_cached(match vault {
         Vault::MerchantSecrets => "UPDATE merchant_secrets SET sealed = ?3 WHERE id = ?1 AND sealed = ?2",
         Vault::CardTokens => "UPDATE sessions SET card_token = ?3 WHERE id = ?1 AND card_token = ?2",
@@ -56,7 +67,7 @@ mod tests {
     use super::*;
     use crate::id::{KeyId, MerchantId};
     use crate::merchant::{AllowList, Merchant};
-    use crate::store::{NewSecret, SecretKind, Store};
+    use crate::store::{MerchantStore, NewSecret, SecretKind};
     use std::path::PathBuf;
 
     struct Folder(PathBuf);

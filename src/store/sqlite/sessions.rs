@@ -1,19 +1,65 @@
 //! Sessions and their transitions. Each transition is one conditional UPDATE:
 //! of two that race, the database lets one through.
 
-use super::NOW;
 use super::outbox::record_end;
-use super::rows::{MERCHANT_COLUMNS, SESSION_COLUMNS, merchant, name_of, session, session_columns};
+use super::rows::{MERCHANT_COLUMNS, SESSION_COLUMNS, merchant, milliseconds, name_of, session, session_columns};
+use super::{NOW, SqliteStore};
 use crate::hardening::Fingerprint;
 use crate::id::{MerchantId, SessionId};
 use crate::merchant::{AllowedOrigin, AllowedUrl, Merchant, Mode};
 use crate::session::{Claimed, Completion, NewSession, Release, Session, Status};
-use crate::store::{CancelOutcome, ClaimOutcome, CommitOutcome, SessionCursor, SessionPage, SessionQuery, StoreError};
+use crate::store::{
+    CancelOutcome, ClaimOutcome, CommitOutcome, SessionCursor, SessionPage, SessionQuery, SessionStore, StoreError,
+};
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use serde::Serialize;
 use std::time::Duration;
 
-pub(super) fn create(db: &Connection, new: &NewSession) -> Result<Session, StoreError> {
+#[async_trait]
+impl SessionStore for SqliteStore {
+    async fn create_session(&self, session: NewSession) -> Result<Session, StoreError> {
+        self.writer.run(move |db| create(db, &session)).await
+    }
+
+    async fn session(&self, merchant: MerchantId, mode: Mode, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.readers.point(move |db| of_merchant(db, &merchant, mode, &id)).await
+    }
+
+    async fn sessions(&self, query: SessionQuery) -> Result<SessionPage, StoreError> {
+        self.readers.run(move |db| page(db, &query)).await
+    }
+
+    async fn session_by_secret(&self, secret: Fingerprint) -> Result<Option<(Session, Merchant)>, StoreError> {
+        self.readers.point(move |db| by_secret(db, secret)).await
+    }
+
+    async fn claim(&self, id: SessionId, lease: Duration) -> Result<ClaimOutcome, StoreError> {
+        // A claim that a power cut undoes leaves the session open, as the end of
+        // its lease would; no process that held it has survived the cut.
+        self.writer.run_relaxed(move |db| claim(db, &id, lease)).await
+    }
+
+    async fn complete(&self, claim: &Claimed, completion: &Completion) -> Result<CommitOutcome, StoreError> {
+        let (held, completion) = (Held::by(claim), completion.clone());
+        self.writer.run(move |db| complete(db, &held, &completion)).await
+    }
+
+    async fn release(&self, claim: &Claimed, how: &Release) -> Result<CommitOutcome, StoreError> {
+        let (held, how) = (Held::by(claim), how.clone());
+        self.writer.run(move |db| release(db, &held, &how)).await
+    }
+
+    async fn cancel(&self, id: SessionId) -> Result<CancelOutcome, StoreError> {
+        self.writer.run(move |db| cancel(db, &id)).await
+    }
+
+    async fn expire_sessions(&self, limit: u32) -> Result<u32, StoreError> {
+        self.writer.run(move |db| expire(db, limit)).await
+    }
+}
+
+fn create(db: &Connection, new: &NewSession) -> Result<Session, StoreError> {
     let url = |url: &Option<AllowedUrl>| url.as_ref().map(|url| url.url().to_string());
     db.prepare_cached(&format!(
         "INSERT INTO sessions (id, merchant_id, mode, secret, purpose, handoff, status, conversation_id, return_url,
@@ -39,7 +85,7 @@ pub(super) fn create(db: &Connection, new: &NewSession) -> Result<Session, Store
     by_id(db, &new.id)
 }
 
-pub(super) fn of_merchant(
+fn of_merchant(
     db: &Connection,
     merchant: &MerchantId,
     mode: Mode,
@@ -48,7 +94,7 @@ pub(super) fn of_merchant(
     one(db, "s.id = ? AND s.merchant_id = ? AND s.mode = ?", &[&id.as_str(), &merchant.as_str(), &mode.name()])
 }
 
-pub(super) fn by_secret(db: &Connection, secret: Fingerprint) -> Result<Option<(Session, Merchant)>, StoreError> {
+fn by_secret(db: &Connection, secret: Fingerprint) -> Result<Option<(Session, Merchant)>, StoreError> {
     db.prepare_cached(&format!(
         "SELECT {}, {MERCHANT_COLUMNS} FROM sessions s JOIN merchants m ON m.id = s.merchant_id WHERE s.secret = ?",
         session_columns()
@@ -60,7 +106,7 @@ pub(super) fn by_secret(db: &Connection, secret: Fingerprint) -> Result<Option<(
     .transpose()
 }
 
-pub(super) fn page(db: &Connection, query: &SessionQuery) -> Result<SessionPage, StoreError> {
+fn page(db: &Connection, query: &SessionQuery) -> Result<SessionPage, StoreError> {
     let (created_at, id) = match &query.after {
         Some(cursor) => (cursor.created_at, cursor.id.as_str()),
         None => (i64::MAX, ""),
@@ -92,7 +138,7 @@ pub(super) fn page(db: &Connection, query: &SessionQuery) -> Result<SessionPage,
     Ok(SessionPage { sessions, next })
 }
 
-pub(super) fn claim(db: &Connection, id: &SessionId, lease: Duration) -> Result<ClaimOutcome, StoreError> {
+fn claim(db: &Connection, id: &SessionId, lease: Duration) -> Result<ClaimOutcome, StoreError> {
     let fence: Option<u32> = db
         .prepare_cached(&format!(
             "UPDATE sessions SET status = 'claimed', fence = fence + 1, lease_until = {NOW} + ?2
@@ -125,7 +171,7 @@ impl Held {
 /// The claim is still the last one given out.
 const HELD: &str = "id = ?1 AND status = 'claimed' AND fence = ?2";
 
-pub(super) fn complete(db: &Connection, held: &Held, completion: &Completion) -> Result<CommitOutcome, StoreError> {
+fn complete(db: &Connection, held: &Held, completion: &Completion) -> Result<CommitOutcome, StoreError> {
     let changed = db
         .prepare_cached(&format!(
             "UPDATE sessions SET status = 'completed', ended_at = {NOW}, lease_until = NULL, card_token = ?3, card = ?4
@@ -135,7 +181,7 @@ pub(super) fn complete(db: &Connection, held: &Held, completion: &Completion) ->
     committed(db, held, changed)
 }
 
-pub(super) fn release(db: &Connection, held: &Held, release: &Release) -> Result<CommitOutcome, StoreError> {
+fn release(db: &Connection, held: &Held, release: &Release) -> Result<CommitOutcome, StoreError> {
     let refused = u32::from(matches!(release, Release::Refused { .. }));
     let attempts = held.attempts + refused;
     let failure = release.failure(attempts, held.fence).map(|failure| text(&failure)).transpose()?;
@@ -163,7 +209,7 @@ fn committed(db: &Connection, held: &Held, changed: usize) -> Result<CommitOutco
     Ok(CommitOutcome::Committed(Box::new(session)))
 }
 
-pub(super) fn cancel(db: &Connection, id: &SessionId) -> Result<CancelOutcome, StoreError> {
+fn cancel(db: &Connection, id: &SessionId) -> Result<CancelOutcome, StoreError> {
     let canceled = db.execute(
         &format!(
             "UPDATE sessions SET status = 'canceled', ended_at = {NOW}, lease_until = NULL
@@ -189,7 +235,7 @@ pub(super) fn cancel(db: &Connection, id: &SessionId) -> Result<CancelOutcome, S
     Ok(if requested == 1 { CancelOutcome::Requested(session) } else { CancelOutcome::Ended(session) })
 }
 
-pub(super) fn expire(db: &Connection, limit: u32) -> Result<u32, StoreError> {
+fn expire(db: &Connection, limit: u32) -> Result<u32, StoreError> {
     let ended: Vec<String> = db
         .prepare_cached(&format!(
             "UPDATE sessions SET status = CASE cancel_requested WHEN 1 THEN 'canceled' ELSE 'expired' END,
@@ -210,11 +256,6 @@ pub(super) fn expire(db: &Connection, limit: u32) -> Result<u32, StoreError> {
 /// A session that is known to be there.
 pub(super) fn by_id(db: &Connection, id: &SessionId) -> Result<Session, StoreError> {
     one(db, "s.id = ?", &[&id.as_str()])?.ok_or(StoreError::Missing { what: "session" })
-}
-
-/// A duration in whole milliseconds, as the store counts.
-pub(super) fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn one(db: &Connection, condition: &str, values: &[&dyn ToSql]) -> Result<Option<Session>, StoreError> {
