@@ -217,6 +217,40 @@ suite('the card form in a frame', (town) => {
     customer.forgive(/Content Security Policy|does not match the recipient/i, { all: true });
   });
 
+  test('a page that does not load gives a readable error after half a minute', async () => {
+    const [customer, site] = [await town.customer(), await town.site()];
+    site.keepSilent('/silent');
+    await customer.page.clock.install();
+    const shop = await Embedding.open(customer, town, { one: { url: `${site.origin}/silent` } }, null, { waitUntil: 'domcontentloaded' });
+    await customer.page.clock.fastForward(29_000);
+    assert.deepEqual(await shop.heard('error'), []);
+    await customer.page.clock.fastForward(2_000);
+    const { code, message } = await shop.hears('error');
+    assert.equal(code, 'unreachable');
+    assert.ok(message.includes(`${site.origin} did not load in 30 seconds`), message);
+  });
+
+  test('an SDK of another protocol is told so, and the customer still has the form', async () => {
+    const [customer, site] = [await town.customer(), await town.site()];
+    const { url } = await embeddable(town);
+    site.serve('/newer', `<!doctype html><html lang="en"><title>Shop</title><link rel="icon" href="data:,">
+      <iframe title="card" width="500" height="900"></iframe><script>
+      window.heard = [];
+      const frame = document.querySelector('iframe');
+      frame.onload = () => {
+        const channel = new MessageChannel();
+        channel.port1.onmessage = ({ data }) => window.heard.push(data);
+        frame.contentWindow.postMessage({ vezne: 'hello', version: 2 }, ${JSON.stringify(town.demo.url)}, [channel.port2]);
+      };
+      frame.src = ${JSON.stringify(url)};</script>`);
+    customer.expects(site.origin);
+    await customer.page.goto(`${site.origin}/newer`);
+    const heard = await eventually(() => customer.page.evaluate(() => window.heard), ({ length }) => length > 0);
+    assert.deepEqual(heard.map(({ type, code }) => [type, code]), [['error', 'version']]);
+    customer.looksInto('iframe');
+    await customer.seesForm();
+  });
+
   test('what is no session\'s address gives a readable error', async () => {
     const customer = await town.customer();
     await Embedding.open(customer, town, {});

@@ -171,6 +171,26 @@ def named_settings_and_files_exist():
                 check(f"file {code} of {document}", (ROOT / code).exists(), "there is no such file")
 
 
+# The SDK's published files
+
+def numbers(version):
+    return [int(number) for number in version.split(".")]
+
+
+def the_sdk_is_named_as_it_is():
+    versions = [folder.name for folder in (ROOT / "static/sdk").iterdir() if folder.is_dir()]
+    newest = max(versions, key=numbers)
+    for document in ["README.md", "docs/sdk.md"]:
+        named = re.findall(r"/sdk/v1/(\d[\d.]*)/(vezne\.m?js)(?:\"\s+integrity=\"(sha384-[^\"]*)\")?", text_of(document))
+        check(f"{document} names the SDK", named)
+        for version, file, integrity in named:
+            check(f"SDK {version} of {document}", version == newest, f"the newest is {newest}")
+            if integrity:
+                content = (ROOT / "static/sdk" / newest / file).read_bytes()
+                is_of = "sha384-" + base64.b64encode(hashlib.sha384(content).digest()).decode()
+                check(f"hash of {file} in {document}", integrity == is_of, f"it is {is_of}")
+
+
 # Examples
 
 EXAMPLES = ["docs/examples/node.mjs", "docs/examples/python.py", "docs/examples/merchant.php"]
@@ -321,6 +341,7 @@ def main():
     named_steps_exist()
     named_commands_exist()
     named_settings_and_files_exist()
+    the_sdk_is_named_as_it_is()
     the_readme_quotes_the_examples()
     the_worked_example_recomputes()
     the_examples_tell_genuine_from_forged()
