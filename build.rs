@@ -7,6 +7,7 @@ use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     let variable = |name: &str| env::var_os(name).map(PathBuf::from).ok_or_else(|| io::Error::other(name.to_owned()));
+    println!("cargo::rerun-if-changed=static/locales\ncargo::rerun-if-changed=static/sdk");
     let (statics, out) = (variable("CARGO_MANIFEST_DIR")?.join("static"), variable("OUT_DIR")?);
     let language = |tag: &String| format!("(\"{tag}\", include_str!({})),\n", path_of("locales", tag, "json"));
     write(&out.join("languages.rs"), &tags(&statics.join("locales"))?, language)?;
@@ -21,7 +22,6 @@ fn main() -> io::Result<()> {
 
 /// The path of a file below `static`, as an expression.
 fn path_of(folder: &str, name: &str, kind: &str) -> String {
-    println!("cargo::rerun-if-changed=static/{folder}");
     format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/static/{folder}/{name}.{kind}\")")
 }
 
