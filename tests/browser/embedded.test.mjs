@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
-import { verifyResult } from '../../docs/examples/node.mjs';
+import { verifyResult } from '../../static/sdk/server/vezne-verify.mjs';
 import { Embedding, embeddable, plainFrame } from './embedding.mjs';
 import { desktop, eventually, fill, phone, refused, stalling, suite, troy, visa, withoutFunds } from './harness.mjs';
 
@@ -47,7 +47,7 @@ suite('the card form in a frame', (town) => {
     const result = await shop.hears('result');
     assert.deepEqual(Object.keys(result).sort(), FIELDS);
     assert.ok(verifyResult(result, town.demo.signingSecret));
-    assert.ok(!verifyResult({ ...result, status: 'failed' }, town.demo.signingSecret));
+    assert.throws(() => verifyResult({ ...result, status: 'failed' }, town.demo.signingSecret), { code: 'signature' });
     const { id, status, cardToken } = await town.demo.session(session.id);
     assert.deepEqual([result.session, result.status, result.cardToken], [id, status, cardToken]);
     await customer.seesHeading(customer.texts.done.completed);
