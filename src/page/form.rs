@@ -90,6 +90,11 @@ impl<'a> FormTemplate<'a> {
         }
     }
 
+    /// Whether the cardholder never leaves the shop's page, and so returns to nothing.
+    fn stays(&self) -> bool {
+        self.layout.frame.as_ref().is_some_and(|frame| frame.reports)
+    }
+
     /// For how many minutes the page may be used, said before it is filled in.
     fn open_for(&self) -> String {
         match self.view.expires_in_seconds / 60 {
