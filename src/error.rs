@@ -58,6 +58,10 @@ kinds! {
         "Read it with GET /v1/sessions/{id}; its outcome is final.";
     PROVIDER_NOT_SET = 409 "provider-not-set" "The merchant has no provider credentials for this mode"
         "The operator sets them with `vezne merchant set-provider`.";
+    SAVED_CARDS_NOT_SET = 409 "saved-cards-not-set" "Saved cards are not set up for this merchant and mode"
+        "The operator configures `[provider.cardwall.test]` or `[provider.cardwall.live]` and gives the merchant's keys with `vezne merchant set-cardwall`.";
+    SAVED_CARD_CHANGED = 409 "saved-card-changed" "The saved card's code is no longer valid"
+        "Codes change over time: list the customer's cards again and use the code that is there. Nothing was done.";
     PAYLOAD_TOO_LARGE = 413 "payload-too-large" "The body is over 16 KiB"
         "Send less `metadata`.";
     UNSUPPORTED_MEDIA_TYPE = 415 "unsupported-media-type" "The body's type is not application/json"
@@ -68,8 +72,12 @@ kinds! {
         "Wait for the seconds that Retry-After names, then go on more slowly.";
     INTERNAL = 500 "internal" "Something is wrong on our side"
         "Try again; if it stays, tell the operator the `requestId`. It is in the log with the cause.";
+    SAVED_CARDS_FAILED = 502 "saved-cards-failed" "The provider of the saved cards refused the call or cannot be understood"
+        "`detail` has the provider's code, or says that what was asked may have been done: then list the customer's cards before you ask again.";
     UNAVAILABLE = 503 "unavailable" "The service cannot answer right now"
         "Try again after the seconds that Retry-After names. What was not answered was not done, or is done once only.";
+    SAVED_CARDS_UNANSWERED = 504 "saved-cards-unanswered" "The provider of the saved cards did not answer"
+        "`detail` says whether what was asked may have been done: then list the customer's cards before you ask again. Nothing is sent twice by this service.";
 }
 
 /// An error on its way to a merchant. What is ours stays opaque: the cause is

@@ -54,6 +54,8 @@ pub mod routes;
 #[forbid(unsafe_code)]
 pub mod sandbox;
 #[forbid(unsafe_code)]
+pub mod saved_card;
+#[forbid(unsafe_code)]
 pub mod sdk;
 #[forbid(unsafe_code)]
 pub mod server;

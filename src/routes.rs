@@ -9,7 +9,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::web::{Data, ServiceConfig, ThinData, get, head, post, resource, route};
+use actix_web::web::{Data, ServiceConfig, ThinData, delete, get, head, post, resource, route};
 use actix_web::{App, Error, HttpMessage, HttpResponse};
 use std::time::Instant;
 
@@ -46,6 +46,12 @@ fn routes(config: &mut ServiceConfig) {
         .service(resource("/v1/sessions").route(get().to(api::list)).route(post().to(api::create)))
         .service(resource("/v1/sessions/{id}").route(get().to(api::read)))
         .service(resource("/v1/sessions/{id}/cancel").route(post().to(api::cancel)))
+        .service(
+            resource("/v1/saved-cards")
+                .route(get().to(api::list_saved_cards))
+                .route(post().to(api::save_card))
+                .route(delete().to(api::delete_saved_card)),
+        )
         .service(resource("/csp").route(post().to(page::report)))
         .service(resource("/openapi.json").route(get().to(api::openapi)))
         .service(resource("/problems/{slug}").route(get().to(api::explain)))

@@ -1,7 +1,7 @@
 //! Builds the service from its configuration, then runs it. The only place that
 //! names concrete backends.
 
-use crate::config::{CardTokenConfig, Config, EgressConfig};
+use crate::config::{CardTokenConfig, Config, EgressConfig, ProviderConfig, UpstreamConfig};
 use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsError, client_config};
 use crate::handoff::{CallbackWorker, Results};
 use crate::hardening::limits::Limits;
@@ -9,8 +9,10 @@ use crate::hardening::secret::fill_random;
 use crate::hardening::{KeyringError, MasterKeyError, MasterKeys, request_head, stack};
 use crate::intake::FormTokens;
 use crate::page::{Pages, Violations};
-use crate::provider::CardTokenizer;
-use crate::provider::card_token::{self, CardTokenClient};
+use crate::merchant::PerMode;
+use crate::provider::card_token::CardTokenClient;
+use crate::provider::cardwall::{CardWallClient, SavedCards};
+use crate::provider::{CardTokenizer, upstream_tls};
 use crate::routes;
 use crate::server::{self, CertificateError, ReloadingCertificate};
 use crate::store::{SharedStore, SqliteStore, StoreError};
@@ -149,7 +151,7 @@ pub fn open_store(config: &Config) -> Result<SharedStore, StoreError> {
 
 fn window(config: &Config, keys: &MasterKeys, store: SharedStore) -> Result<Window, StartupError> {
     let sealer = Arc::new(keys.sealer()?);
-    let lease = |upstream: &CardTokenConfig| upstream.timeout + LEASE_MARGIN;
+    let lease = |service: &CardTokenConfig| service.upstream.timeout + LEASE_MARGIN;
     Ok(Window {
         results: Results::new(Arc::clone(&store), Arc::clone(&sealer)),
         form_tokens: FormTokens::new(keys)?,
@@ -219,34 +221,53 @@ fn forget_connection() {
 }
 
 /// One mode's upstream: where it is, and the trust toward it, read once.
-type Upstream = (CardTokenConfig, Arc<ClientConfig>);
+type Upstream<T> = (T, Arc<ClientConfig>);
 
 /// What each worker makes its clients from.
 #[derive(Clone)]
 struct ProviderTls {
-    test: Option<Upstream>,
-    live: Option<Upstream>,
+    card_token: PerMode<Upstream<CardTokenConfig>>,
+    cardwall: PerMode<Upstream<UpstreamConfig>>,
 }
 
 impl ProviderTls {
     fn load(config: &Config) -> Result<Self, TlsError> {
-        let load = |upstream: &Option<CardTokenConfig>| -> Result<Option<Upstream>, TlsError> {
-            upstream.as_ref().map(|upstream| Ok((upstream.clone(), card_token::tls(upstream)?))).transpose()
-        };
-        Ok(Self { test: load(&config.provider.test)?, live: load(&config.provider.live)? })
+        let ProviderConfig { test, live, cardwall } = &config.provider;
+        let upstream = |service| with_tls(service, |service: &CardTokenConfig| &service.upstream);
+        let itself = |upstream| with_tls(upstream, |upstream| upstream);
+        Ok(Self {
+            card_token: PerMode { test: upstream(test)?, live: upstream(live)? },
+            cardwall: PerMode { test: itself(&cardwall.test)?, live: itself(&cardwall.live)? },
+        })
     }
 
     /// This worker's clients. Runs on the worker's own thread.
     fn providers(&self, egress: &EgressConfig) -> Providers {
-        let client = |upstream: &Option<Upstream>| -> Option<Rc<dyn CardTokenizer>> {
-            let (config, tls) = upstream.as_ref()?;
-            let resolver = Resolver::new(egress)
-                .inspect_err(|error| tracing::error!(error = %error, "a worker has no resolver"))
-                .ok()?;
-            Some(Rc::new(CardTokenClient::new(config, Arc::clone(tls), resolver)))
+        let resolver = || {
+            let resolver = Resolver::new(egress);
+            resolver.inspect_err(|error| tracing::error!(error = %error, "a worker has no resolver")).ok()
         };
-        Providers { test: client(&self.test), live: client(&self.live) }
+        let card_token = |upstream: &Option<Upstream<CardTokenConfig>>| -> Option<Rc<dyn CardTokenizer>> {
+            let (config, tls) = upstream.as_ref()?;
+            Some(Rc::new(CardTokenClient::new(config, Arc::clone(tls), resolver()?)))
+        };
+        let cardwall = |upstream: &Option<Upstream<UpstreamConfig>>| -> Option<Rc<dyn SavedCards>> {
+            let (config, tls) = upstream.as_ref()?;
+            Some(Rc::new(CardWallClient::new(config, Arc::clone(tls), resolver()?)))
+        };
+        Providers {
+            test: card_token(&self.card_token.test),
+            live: card_token(&self.card_token.live),
+            saved_cards: PerMode { test: cardwall(&self.cardwall.test), live: cardwall(&self.cardwall.live) },
+        }
     }
+}
+
+fn with_tls<T: Clone>(
+    config: &Option<T>,
+    upstream: fn(&T) -> &UpstreamConfig,
+) -> Result<Option<Upstream<T>>, TlsError> {
+    config.as_ref().map(|config| Ok((config.clone(), upstream_tls(upstream(config))?))).transpose()
 }
 
 /// Ends sessions whose time is over, so that their merchants hear of it.

@@ -5,9 +5,10 @@ use crate::handoff::Results;
 use crate::hardening::limits::Limits;
 use crate::hardening::{Sealer, SecretText};
 use crate::intake::FormTokens;
-use crate::merchant::Mode;
+use crate::merchant::{Mode, PerMode};
 use crate::page::{Pages, Violations};
 use crate::provider::CardTokenizer;
+use crate::provider::cardwall::SavedCards;
 use crate::store::SharedStore;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -130,6 +131,8 @@ pub struct Providers {
     pub test: Option<Rc<dyn CardTokenizer>>,
     /// Live mode.
     pub live: Option<Rc<dyn CardTokenizer>>,
+    /// Saved cards, where a mode has them.
+    pub saved_cards: PerMode<Rc<dyn SavedCards>>,
 }
 
 impl Providers {

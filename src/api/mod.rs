@@ -4,9 +4,11 @@ mod body;
 mod caller;
 mod openapi;
 mod problems;
+mod saved_cards;
 mod sessions;
 
 pub use body::json;
 pub use openapi::openapi;
 pub use problems::{answer_problems, explain, not_found};
+pub use saved_cards::{delete_saved_card, list_saved_cards, save_card};
 pub use sessions::{cancel, create, list, read};

@@ -1,7 +1,8 @@
 //! `vezne check-config`: reads the configuration as `serve` would and says what it means.
 
 use super::Failure;
-use crate::config::{CallbackConfig, CardTokenConfig, Config};
+use crate::config::{CallbackConfig, Config, UpstreamConfig};
+use crate::merchant::Mode;
 use clap::ValueHint;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,9 +36,14 @@ fn summary(config: &Config) -> String {
         say("listen", &format!("{address}, {protocol}"));
     }
     say("public URL", config.server.public_url.as_str());
-    say("test keys", &upstream(config.provider.test.as_ref()));
-    let live = config.provider.live.as_ref().filter(|_| config.live);
-    say("live keys", &upstream(live));
+    for (mode, keys, saved) in [(Mode::Test, "test keys", "test saved"), (Mode::Live, "live keys", "live saved")] {
+        let is_served = mode == Mode::Test || config.live;
+        let card_token = config.provider.card_token(mode).map(|service| &service.upstream);
+        say(keys, &upstream(card_token.filter(|_| is_served)));
+        if let Some(cardwall) = config.provider.cardwall.of(mode).filter(|_| is_served) {
+            say(saved, &format!("cards at {}", cardwall.url));
+        }
+    }
     say("store", &config.store.path.display().to_string());
     say("master key", &config.keys.master.to_string());
     if let Some(previous) = &config.keys.previous {
@@ -51,7 +57,7 @@ fn summary(config: &Config) -> String {
     lines.join("\n") + "\n"
 }
 
-fn upstream(service: Option<&CardTokenConfig>) -> String {
+fn upstream(service: Option<&UpstreamConfig>) -> String {
     service.map_or_else(|| "refused".into(), |service| format!("to {}", service.url))
 }
 

@@ -3,10 +3,11 @@
 use super::hardening_self_test::achieved;
 use super::keys::{Census, Sealing};
 use super::{Failure, residue};
-use crate::config::{CardTokenConfig, Config, HardeningMode};
+use crate::config::{Config, HardeningMode, UpstreamConfig};
 use crate::egress::{Connector, Resolver};
 use crate::hardening::process::Outcome;
-use crate::provider::card_token;
+use crate::merchant::Mode;
+use crate::provider::upstream_tls;
 use crate::server::ReloadingCertificate;
 use clap::ValueHint;
 use std::path::{Path, PathBuf};
@@ -61,15 +62,11 @@ async fn examine(config: &Config, file: Option<&Path>) -> u32 {
             Err(error) => findings.bad("certificate and its key", &error.to_string()),
         }
     }
-    for (mode, upstream) in [("test", &config.provider.test), ("live", &config.provider.live)] {
-        let what = format!("provider of {mode} mode");
-        match upstream {
-            None => println!("--    {what}: not configured"),
-            Some(upstream) => match reach(config, upstream).await {
-                Ok(()) => Findings::good(&format!("{what}: TLS to {}", upstream.url.origin().ascii_serialization())),
-                Err(why) => findings.bad(&what, &why),
-            },
-        }
+    for mode in [Mode::Test, Mode::Live] {
+        let card_token = config.provider.card_token(mode).map(|service| &service.upstream);
+        examine_upstream(config, &format!("provider of {} mode", mode.name()), card_token, &mut findings).await;
+        let cardwall = config.provider.cardwall.of(mode);
+        examine_upstream(config, &format!("CardWall of {} mode", mode.name()), cardwall, &mut findings).await;
     }
     examine_hardening(config, file, &mut findings);
     for warning in config.warnings() {
@@ -93,12 +90,20 @@ fn examine_hardening(config: &Config, file: Option<&Path>, findings: &mut Findin
     }
 }
 
+async fn examine_upstream(config: &Config, what: &str, upstream: Option<&UpstreamConfig>, findings: &mut Findings) {
+    let Some(upstream) = upstream else { return println!("--    {what}: not configured") };
+    match reach(config, upstream).await {
+        Ok(()) => Findings::good(&format!("{what}: TLS to {}", upstream.url.origin().ascii_serialization())),
+        Err(why) => findings.bad(what, &why),
+    }
+}
+
 /// Connects to the provider and shakes hands; sends nothing.
-async fn reach(config: &Config, upstream: &CardTokenConfig) -> Result<(), String> {
+async fn reach(config: &Config, upstream: &UpstreamConfig) -> Result<(), String> {
     let connector = Connector {
         resolver: Resolver::new(&config.egress).map_err(|error| error.to_string())?,
         guard: None,
-        tls: card_token::tls(upstream).map_err(|error| error.to_string())?,
+        tls: upstream_tls(upstream).map_err(|error| error.to_string())?,
         timeout: upstream.connect_timeout,
     };
     connector.connect(&upstream.url).await.map(drop).map_err(|error| error.to_string())

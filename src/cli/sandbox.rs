@@ -62,7 +62,7 @@ fn start(listeners: Vec<TcpListener>, data_dir: &Path, json: bool) -> io::Result
     }
     let certificate = ReloadingCertificate::load(&leaf.certificate, &leaf.private_key).map_err(io::Error::other)?;
     let tls = server::tls_config(certificate).map_err(io::Error::other)?;
-    let state = web::Data::new(Sandbox::new(&keys)?.with_json_log(json));
+    let state = web::Data::new(Sandbox::new(&keys)?.with_json_log(json).with_returning_customer());
     let options = Options { shutdown_timeout: Duration::from_secs(5), ..Options::default() };
     server::run_until_signal(move || {
         server::serve("sandbox", listeners, Some(tls), &options, move || {
@@ -71,16 +71,19 @@ fn start(listeners: Vec<TcpListener>, data_dir: &Path, json: bool) -> io::Result
     })
 }
 
-/// What `vezne merchant set-provider` asks for.
+/// What `vezne merchant set-provider` and `set-cardwall` ask for.
 fn welcome(url: &str, ca: &DevCa, keys: &SandboxKeys) -> String {
     let merchants = keys.merchants().iter().map(|merchant| {
         format!(
-            "\n  Merchant number  {}\n  Public key       {}\n  Secret key       {}\n",
-            merchant.merchant_number, merchant.public_key, merchant.secret_key
+            "\n  Merchant number  {}\n  Public key       {}\n  Secret key       {}\n  CardWall keys    {}\n",
+            merchant.merchant_number,
+            merchant.public_key,
+            merchant.secret_key,
+            merchant.cardwall_keys().join("\n                   "),
         )
     });
     format!(
-        "\n  Console          {url}/\n  Service          {url}{TOKEN_PATH}\n  CA file          {}\n{}\n",
+        "\n  Console          {url}/\n  Service          {url}{TOKEN_PATH}\n  CardWall         {url}\n  CA file          {}\n{}\n",
         ca.file().display(),
         merchants.collect::<String>()
     )

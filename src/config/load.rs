@@ -93,6 +93,9 @@ impl Config {
         if !self.live && self.provider.live.is_some() {
             warnings.push("provider.card_token.live: not used while live = false".into());
         }
+        if !self.live && self.provider.cardwall.live.is_some() {
+            warnings.push("provider.cardwall.live: not used while live = false".into());
+        }
         for network in self.egress.allow.iter().filter(|network| network.prefix_len() == 0) {
             warnings.push(format!("egress.allow: {network} lets callbacks reach every address, this machine's too"));
         }

@@ -21,7 +21,7 @@ mod tests;
 
 pub use keys::{KeySource, KeysConfig};
 pub use mistake::{Mistake, Mistakes, Origin};
-pub use provider::{CardTokenConfig, ProviderConfig};
+pub use provider::{CardTokenConfig, ProviderConfig, UpstreamConfig};
 pub use server::ServerConfig;
 pub use settings::{
     CallbackConfig, Config, DEFAULT_RETRY_SECONDS, EgressConfig, HardeningMode, LimitsConfig, LogConfig, LogFormat,

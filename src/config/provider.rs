@@ -2,23 +2,28 @@
 
 use super::reader::Reader;
 use super::source::Value;
+use crate::merchant::{Mode, PerMode};
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
-/// `[provider]`: one upstream per mode. A mode without one refuses its API keys.
+/// `[provider]`: one upstream per mode. A mode without a card-token service
+/// refuses its API keys; one without CardWall refuses calls about saved cards.
 #[derive(Clone, Debug, Default)]
 pub struct ProviderConfig {
     /// `[provider.card_token.test]`: used by sessions made with `vz_test_` keys.
     pub test: Option<CardTokenConfig>,
     /// `[provider.card_token.live]`: used by sessions made with `vz_live_` keys.
     pub live: Option<CardTokenConfig>,
+    /// `[provider.cardwall.test]` and `.live`: where saved cards are
+    /// (docs/protocols/cardwall.md). The URL is the base that the calls' paths follow.
+    pub cardwall: PerMode<UpstreamConfig>,
 }
 
-/// The card-token service of one mode (docs/protocols/card-token.md).
+/// One upstream system of one mode, and the way to it.
 #[derive(Clone, Debug)]
-pub struct CardTokenConfig {
-    /// `url`: the whole https URL that the form is posted to. Required.
+pub struct UpstreamConfig {
+    /// `url`: an https URL. Required.
     pub url: Url,
     /// `ca_file`: PEM roots to trust instead of the public ones.
     pub ca_file: Option<PathBuf>,
@@ -31,6 +36,13 @@ pub struct CardTokenConfig {
     pub connect_timeout: Duration,
     /// `timeout_ms`: one whole call, connecting included. Default 15000, 100 to 60000.
     pub timeout: Duration,
+}
+
+/// The card-token service of one mode (docs/protocols/card-token.md).
+#[derive(Clone, Debug)]
+pub struct CardTokenConfig {
+    /// Where the form is posted to: `url` is the whole URL.
+    pub upstream: UpstreamConfig,
     /// `retry_codes`: provider codes that mean "stale, sign again"; one retry. Default
     /// `["0009", "0015"]`; at most 20 of at most 16 letters and digits.
     pub retry_codes: Vec<String>,
@@ -43,12 +55,59 @@ pub struct CardTokenConfig {
 }
 
 impl ProviderConfig {
-    /// Reads `[provider.card_token.test]` and `[provider.card_token.live]`.
+    /// Reads the sections below `[provider]`.
     pub(super) fn read(reader: &mut Reader<'_>, live: bool) -> Self {
+        let cardwall = |reader: &mut Reader<'_>, section: &str| {
+            const URL: &str = r#"CardWall's https base URL, such as "https://cardwall.example.com""#;
+            let is_base = |url: &Url| url.scheme() == "https" && url.query().is_none();
+            UpstreamConfig::read(reader, section, false, URL, is_base)
+        };
         Self {
             test: CardTokenConfig::read(reader, "provider.card_token.test", false),
             live: CardTokenConfig::read(reader, "provider.card_token.live", live),
+            cardwall: PerMode {
+                test: cardwall(reader, "provider.cardwall.test"),
+                live: cardwall(reader, "provider.cardwall.live"),
+            },
         }
+    }
+
+    /// The card-token service of a mode.
+    #[must_use]
+    pub fn card_token(&self, mode: Mode) -> Option<&CardTokenConfig> {
+        match mode {
+            Mode::Test => self.test.as_ref(),
+            Mode::Live => self.live.as_ref(),
+        }
+    }
+
+    /// Every configured upstream, and whose it is.
+    pub fn upstreams(&self) -> impl Iterator<Item = (Mode, &UpstreamConfig)> {
+        [Mode::Test, Mode::Live].into_iter().flat_map(|mode| {
+            let card_token = self.card_token(mode).map(|service| &service.upstream);
+            card_token.into_iter().chain(self.cardwall.of(mode)).map(move |upstream| (mode, upstream))
+        })
+    }
+}
+
+impl UpstreamConfig {
+    /// Reads what every upstream has. Nothing when the section is absent or its URL is refused.
+    fn read(
+        reader: &mut Reader<'_>,
+        section: &str,
+        required: bool,
+        wanted: &'static str,
+        fits: impl Fn(&Url) -> bool,
+    ) -> Option<Self> {
+        let key = |name: &str| format!("{section}.{name}");
+        if required || reader.mentions(section) {
+            reader.require(&key("url"), wanted);
+        }
+        let url = reader.url(&key("url"), wanted, fits);
+        let ca_file = reader.file(&key("ca_file"), r#"a readable PEM file of roots, such as "roots.pem""#);
+        let (client_certificate, client_key) = client_files(reader, section);
+        let (connect_timeout, timeout) = timeouts(reader, section);
+        Some(Self { url: url?, ca_file, client_certificate, client_key, connect_timeout, timeout })
     }
 }
 
@@ -58,23 +117,12 @@ impl CardTokenConfig {
         const URL: &str = r#"the provider's https URL, such as "https://provider.example.com/v1/card-token""#;
         const CODES: &str = r#"at most 20 codes of 1 to 16 letters and digits, such as ["0009", "0015"]"#;
         let key = |name: &str| format!("{section}.{name}");
-        if required || reader.mentions(section) {
-            reader.require(&key("url"), URL);
-        }
-        let url = reader.url(&key("url"), URL, |url| url.scheme() == "https");
-        let ca_file = reader.file(&key("ca_file"), r#"a readable PEM file of roots, such as "roots.pem""#);
-        let (client_certificate, client_key) = client_files(reader, section);
-        let (connect_timeout, timeout) = timeouts(reader, section);
+        let upstream = UpstreamConfig::read(reader, section, required, URL, |url| url.scheme() == "https");
         let retry_codes = reader.list(&key("retry_codes"), 0..=20, CODES, provider_code);
         let merchant_codes = reader.list(&key("merchant_codes"), 0..=20, CODES, provider_code);
         let unique_conversation_ids = reader.flag(&key("unique_conversation_ids"));
         Some(Self {
-            url: url?,
-            ca_file,
-            client_certificate,
-            client_key,
-            connect_timeout,
-            timeout,
+            upstream: upstream?,
             retry_codes: retry_codes.unwrap_or_else(|| vec!["0009".into(), "0015".into()]),
             merchant_codes: merchant_codes.unwrap_or_else(|| vec!["0001".into(), "0003".into()]),
             unique_conversation_ids,

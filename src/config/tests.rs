@@ -3,6 +3,7 @@
 use super::reader::Reader;
 use super::source::{Source, Value, variable_of};
 use super::{Config, DEFAULT_RETRY_SECONDS, Environment, KeySource, Mistakes, Origin};
+use crate::merchant::PerMode;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -115,7 +116,8 @@ fn the_example_loads_as_it_is_and_with_every_line_in_force() {
     full.callback.ca_file = None;
     full.server.user = None;
     let test = full.provider.test.as_mut().unwrap();
-    (test.ca_file, test.client_certificate, test.client_key) = (None, None, None);
+    (test.upstream.ca_file, test.upstream.client_certificate, test.upstream.client_key) = (None, None, None);
+    full.provider.cardwall = PerMode::default();
     assert_eq!(format!("{full:?}"), format!("{brief:?}"));
 }
 
@@ -249,7 +251,7 @@ level = 'info'
 }
 
 /// Values at and beyond the bounds of each key: (key, taken, refused), in TOML.
-const BOUNDS: [(&str, &[&str], &[&str]); 28] = [
+const BOUNDS: [(&str, &[&str], &[&str]); 30] = [
     ("locale", &["'tr'", "'en'", "'ar'"], &["'TR'", "''", "1"]),
     ("hardening", &["'prefer'", "'require'"], &["'off'", "true"]),
     (
@@ -296,6 +298,12 @@ const BOUNDS: [(&str, &[&str], &[&str]); 28] = [
     ("provider.card_token.test.retry_codes", &["[]", "['A234567890123456']"], &["[9]", "['']", "['a b']", "'0009'"]),
     ("provider.card_token.test.merchant_codes", &["[]", "['9002']"], &["[1]", "['']", "['a b']", "'0001'"]),
     ("provider.card_token.test.unique_conversation_ids", &["true"], &["'yes'"]),
+    (
+        "provider.cardwall.test.url",
+        &["'https://cardwall.example.com'", "'https://cardwall.example.com/v1/'"],
+        &["'http://localhost'", "'https://a:b@cardwall.example.com'", "'https://cardwall.example.com?a'"],
+    ),
+    ("provider.cardwall.test.timeout_ms", &["100", "60000"], &["99", "60001"]),
     ("callback.timeout_ms", &["100", "60000"], &["99", "60001"]),
     ("callback.retry_seconds", &["[1]", "[172800]"], &["[]", "[0]", "[172801]", "5", "['5']"]),
     ("egress.allow", &["[]", "['10.0.0.0/8', 'fd00::/8']"], &["['10.0.0.1']", "['10.0.0.0/33']", "['example.com']"]),
@@ -309,7 +317,9 @@ const BOUNDS: [(&str, &[&str], &[&str]); 28] = [
 #[test]
 fn values_are_taken_up_to_their_bounds_and_refused_beyond() {
     let folder = Folder::new();
-    let least = format!("{LEAST}\nprovider.card_token.test.url = 'https://provider.example.com/token'\n");
+    let urls = "provider.card_token.test.url = 'https://provider.example.com/token'\n\
+                provider.cardwall.test.url = 'https://cardwall.example.com'\n";
+    let least = format!("{LEAST}\n{urls}");
     for (key, taken, refused) in BOUNDS {
         let without: String = least.lines().filter(|line| !line.trim().starts_with(key)).collect::<Vec<_>>().join("\n");
         for value in taken {
@@ -378,7 +388,7 @@ fn live_with_its_provider_is_taken() {
     let config = folder.read(&text).unwrap();
     let live = config.provider.live.as_ref().unwrap();
     assert!(config.live && config.warnings().is_empty());
-    assert_eq!((live.connect_timeout, live.timeout), (Duration::from_secs(3), Duration::from_secs(15)));
+    assert_eq!((live.upstream.connect_timeout, live.upstream.timeout), (Duration::from_secs(3), Duration::from_secs(15)));
     assert_eq!(live.retry_codes, ["0009", "0015"]);
     assert_eq!(live.merchant_codes, ["0001", "0003"]);
 }
@@ -408,7 +418,7 @@ fn variables_override_the_file() {
     assert_eq!(config.server.listen.len(), 2);
     assert_eq!(config.server.public_url.as_str(), "https://other.example.com/");
     assert_eq!(config.store.path, folder.0.join("other.db"));
-    assert_eq!((live.connect_timeout, live.timeout), (Duration::from_secs(2), Duration::from_secs(2)));
+    assert_eq!((live.upstream.connect_timeout, live.upstream.timeout), (Duration::from_secs(2), Duration::from_secs(2)));
     assert!(live.retry_codes.is_empty() && live.unique_conversation_ids);
     assert_eq!(config.callback.retry, [1, 2, 3].map(Duration::from_secs));
     assert_eq!(config.egress.allow, ["10.0.0.0/8".parse().unwrap()]);

@@ -21,6 +21,6 @@ pub use call::{Answer, CallError, Delivery, post};
 pub use connect::{ConnectError, Connector, Sender};
 pub use fetch::{Page, fetch};
 pub use guard::{AddressGuard, Refused};
-pub use request::post_request;
+pub use request::{post_request, request};
 pub use resolver::{ResolveError, Resolver};
 pub use tls::{ClientIdentity, Roots, TlsError, client_config};

@@ -1,25 +1,38 @@
-//! A POST in origin form, as HTTP/1.1 wants it on a connection to its host.
+//! A request in origin form, as HTTP/1.1 wants it on a connection to its host.
 
 use super::ConnectError;
 use http_body_util::Full;
-use hyper::Request;
+use hyper::{Method, Request};
 use hyper::body::Bytes;
 use hyper::header::{HOST, HeaderMap, HeaderValue};
 use url::{Position, Url};
+
+/// A POST, as [`request`] makes it.
+///
+/// # Errors
+/// As [`request`].
+pub fn post_request(url: &Url, headers: HeaderMap, body: Bytes) -> Result<Request<Full<Bytes>>, ConnectError> {
+    request(Method::POST, url, headers, body)
+}
 
 /// A request with `Host` and the URL's path and query; user name, password and
 /// fragment of the URL stay behind. hyper adds `Content-Length`.
 ///
 /// # Errors
 /// [`ConnectError::Url`] when the URL has no host or does not fit into a request line.
-pub fn post_request(url: &Url, mut headers: HeaderMap, body: Bytes) -> Result<Request<Full<Bytes>>, ConnectError> {
+pub fn request(
+    method: Method,
+    url: &Url,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>, ConnectError> {
     let host = match &url[Position::BeforeHost..Position::AfterPort] {
         "" => return Err(ConnectError::Url),
         host => HeaderValue::from_str(host).map_err(|_| ConnectError::Url)?,
     };
     headers.insert(HOST, host);
     let target = &url[Position::BeforePath..Position::AfterQuery];
-    let mut request = Request::post(target).body(Full::new(body)).map_err(|_| ConnectError::Url)?;
+    let mut request = Request::builder().method(method).uri(target).body(Full::new(body)).map_err(|_| ConnectError::Url)?;
     *request.headers_mut() = headers;
     Ok(request)
 }

@@ -4,12 +4,14 @@ mod allow_list;
 mod api_key;
 mod contrast;
 mod logo;
+mod per_mode;
 mod theme;
 
 pub use allow_list::{AllowList, AllowListError, AllowedOrigin, AllowedUrl, UrlRefusal};
 pub use api_key::{ApiKey, Mode};
 pub use contrast::Color;
 pub use logo::{Logo, LogoError, MAX_LOGO_FILE};
+pub use per_mode::PerMode;
 pub use theme::{Font, Scheme, Shade, Theme, ThemeChange, ThemeError, nearest_readable};
 
 use crate::id::MerchantId;

@@ -5,6 +5,7 @@
 //! is, see [`ProviderError`].
 
 pub mod card_token;
+pub mod cardwall;
 mod client;
 mod credentials;
 mod digits;
@@ -12,7 +13,7 @@ mod error;
 mod stored;
 mod token;
 
-pub use client::{Upstream, UpstreamAnswer};
+pub use client::{Outgoing, Upstream, UpstreamAnswer, upstream_tls};
 pub use credentials::{Credentials, CredentialsError, SecretKey};
 pub use digits::{holds_foreign_run, mask_runs};
 pub use error::{ProviderError, ProviderMessage, ResponseFault, Unavailable};

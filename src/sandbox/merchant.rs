@@ -34,6 +34,14 @@ impl SandboxMerchant {
             merchant_number: random::<8>()?.iter().map(|byte| char::from(b'0' + byte % 10)).collect(),
         })
     }
+
+    /// `apikeyprivate` and `apiclientprivate` of this merchant's saved cards: made
+    /// from its secret key, so that there is nothing more to keep.
+    #[must_use]
+    pub fn cardwall_keys(&self) -> [String; 2] {
+        let key = hmac::Key::new(HMAC_SHA256, self.secret_key.as_bytes());
+        ["apikeyprivate", "apiclientprivate"].map(|name| BASE64.encode(hmac::sign(&key, name.as_bytes()).as_ref()))
+    }
 }
 
 /// Everything secret that a sandbox has: its merchants, and the key that turns

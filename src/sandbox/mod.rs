@@ -1,8 +1,10 @@
 //! Emulators of the upstream systems and the demo shop.
 //!
 //! Cargo feature `sandbox`; a production build has none of it. The card-token
-//! service is [`Sandbox`], put into an application by [`routes`].
+//! service is [`Sandbox`], put into an application by [`routes`]; saved cards are
+//! in [`cardwall`].
 
+pub mod cardwall;
 pub mod certificates;
 pub mod demo;
 pub mod gallery;
@@ -36,6 +38,7 @@ use actix_web::{HttpResponse, web};
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .route(TOKEN_PATH, web::post().to(service::card_token))
+        .configure(cardwall::routes)
         .route(answer::REDIRECTED_PATH, web::route().to(redirected))
         .route("/", web::get().to(console::page))
         .route("/calls", web::get().to(console::calls))

@@ -1,6 +1,7 @@
 //! The emulated card-token service: one call in, one answer out.
 
 use super::answer::{self, Call};
+use super::cardwall::CardWall;
 use super::check::{self, Refusal};
 use super::form::{Field, Form, FormError};
 use super::journal::{self, Journal};
@@ -30,6 +31,7 @@ pub struct Sandbox {
     journal: Mutex<Journal>,
     signatures: Mutex<RecentSet<String>>,
     stale: Mutex<RecentSet<String>>,
+    cardwall: CardWall,
 }
 
 impl Sandbox {
@@ -46,7 +48,26 @@ impl Sandbox {
             journal: Mutex::default(),
             signatures: Mutex::new(RecentSet::new(REMEMBERED)),
             stale: Mutex::new(RecentSet::new(REMEMBERED)),
+            cardwall: CardWall::new(keys.merchants(), keys.token_key()?),
         })
+    }
+
+    /// Has two saved cards, one of them expired, for each merchant's customer
+    /// [`RETURNING_CUSTOMER`](super::cardwall::RETURNING_CUSTOMER).
+    #[must_use]
+    pub fn with_returning_customer(self) -> Self {
+        self.cardwall.welcome_back();
+        self
+    }
+
+    /// The saved cards.
+    pub fn cardwall(&self) -> &CardWall {
+        &self.cardwall
+    }
+
+    /// How long what stalls takes.
+    pub(super) fn stall(&self) -> Duration {
+        self.stall
     }
 
     /// Makes the stalling card wait this long instead of 30 seconds.
@@ -68,13 +89,17 @@ impl Sandbox {
 
     pub(super) fn record(&self, form: Option<&Form>, outcome: &'static str, error_code: Option<&'static str>) {
         let text = |field| form.and_then(|form| form.text(field).ok()).map(journal::kept_text).unwrap_or_default();
-        let call = journal::Call {
+        self.note(journal::Call {
             at: Timestamp::now(),
             conversation_id: text(Field::ConversationId),
             merchant_number: text(Field::MerchantNumber),
             outcome,
             error_code,
-        };
+        });
+    }
+
+    /// Keeps a call, and writes its line.
+    pub(super) fn note(&self, call: journal::Call) {
         if self.log_json
             && let Ok(line) = serde_json::to_string(&call)
         {

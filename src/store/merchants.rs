@@ -19,6 +19,10 @@ pub enum SecretKind {
     ProviderTest,
     /// Provider credentials of live mode, as JSON.
     ProviderLive,
+    /// The two keys at CardWall of test mode, as JSON.
+    CardWallTest,
+    /// The two keys at CardWall of live mode, as JSON.
+    CardWallLive,
 }
 
 impl SecretKind {
@@ -30,6 +34,8 @@ impl SecretKind {
             Self::Webhook => "webhook",
             Self::ProviderTest => "provider_test",
             Self::ProviderLive => "provider_live",
+            Self::CardWallTest => "cardwall_test",
+            Self::CardWallLive => "cardwall_live",
         }
     }
 
@@ -39,6 +45,15 @@ impl SecretKind {
         match mode {
             Mode::Test => Self::ProviderTest,
             Mode::Live => Self::ProviderLive,
+        }
+    }
+
+    /// The keys at CardWall of a mode.
+    #[must_use]
+    pub fn cardwall(mode: Mode) -> Self {
+        match mode {
+            Mode::Test => Self::CardWallTest,
+            Mode::Live => Self::CardWallLive,
         }
     }
 }

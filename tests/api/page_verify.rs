@@ -29,7 +29,7 @@ async fn differences_of(url: String, ca: &Path) -> Vec<String> {
 }
 
 fn ca(app: &TestApp) -> std::path::PathBuf {
-    app.config().provider.test.as_ref().unwrap().ca_file.clone().unwrap()
+    app.config().provider.test.as_ref().unwrap().upstream.ca_file.clone().unwrap()
 }
 
 async fn open_session(app: &TestApp) -> Session {

@@ -13,8 +13,8 @@ use vezne::config::{Config, KeysConfig};
 use vezne::egress::Resolver;
 use vezne::error::Problem;
 use vezne::hardening::{MasterKey, MasterKeys, SealContext, Sealed, SecretText, key_file};
-use vezne::provider::card_token::{self, CardTokenClient};
-use vezne::provider::{CardTokenizer, Credentials, TokenizeCall, read_credentials, write_credentials};
+use vezne::provider::card_token::CardTokenClient;
+use vezne::provider::{CardTokenizer, Credentials, TokenizeCall, read_credentials, upstream_tls, write_credentials};
 use vezne::sandbox::magic::MAGIC_CARDS;
 use vezne::server::{self, ReloadingCertificate};
 use vezne::startup::{Application, StartupError};
@@ -174,8 +174,8 @@ fn errors_about_cards_and_credentials_show_nothing_of_them() {
 async fn errors_of_the_provider_show_nothing_of_card_or_keys() {
     let app = TestApp::stalling(std::time::Duration::from_secs(30)).start().await;
     let mut upstream = app.config().provider.test.clone().unwrap();
-    upstream.timeout = std::time::Duration::from_secs(2);
-    let tls = card_token::tls(&upstream).unwrap();
+    upstream.upstream.timeout = std::time::Duration::from_secs(2);
+    let tls = upstream_tls(&upstream.upstream).unwrap();
     let client = CardTokenClient::new(&upstream, tls, Resolver::new(&app.config().egress).unwrap());
     let keys = &app.sandbox.merchant;
     let credentials = Credentials::parse(&keys.public_key, &keys.secret_key, &keys.merchant_number).unwrap();

@@ -6,6 +6,7 @@ use crate::hardening::secret::fill_random;
 use crate::hardening::{Fingerprint, MasterKeys, SealContext, Sealer, SecretText, random_text};
 use crate::id::{KeyId, MerchantId};
 use crate::merchant::{AllowList, ApiKey, Merchant, Mode, Theme};
+use crate::provider::cardwall::write_cardwall_keys;
 use crate::provider::write_credentials;
 use crate::startup::{StartupError, open_store};
 use crate::store::{
@@ -49,6 +50,8 @@ pub struct Overview {
     pub signing: Vec<(SecretKind, SecretRecord)>,
     /// Modes with provider credentials.
     pub providers: Vec<Mode>,
+    /// Modes with keys at CardWall.
+    pub cardwall: Vec<Mode>,
 }
 
 impl Admin {
@@ -117,18 +120,24 @@ impl Admin {
     /// # Errors
     /// [`Failure`].
     pub async fn overview(&self, merchant: &Merchant) -> Result<Overview, Failure> {
-        let mut providers = Vec::new();
-        for mode in [Mode::Test, Mode::Live] {
-            if !self.store.secrets(merchant.id.clone(), SecretKind::provider(mode)).await?.is_empty() {
-                providers.push(mode);
-            }
-        }
+        let providers = self.modes_with(merchant, SecretKind::provider).await?;
+        let cardwall = self.modes_with(merchant, SecretKind::cardwall).await?;
         let mut signing = Vec::new();
         for kind in [SecretKind::Result, SecretKind::Webhook] {
             let live = self.store.secrets(merchant.id.clone(), kind).await?;
             signing.extend(live.into_iter().map(|record| (kind, record)));
         }
-        Ok(Overview { api_keys: self.store.api_keys(merchant.id.clone()).await?, signing, providers })
+        Ok(Overview { api_keys: self.store.api_keys(merchant.id.clone()).await?, signing, providers, cardwall })
+    }
+
+    async fn modes_with(&self, merchant: &Merchant, kind: fn(Mode) -> SecretKind) -> Result<Vec<Mode>, Failure> {
+        let mut modes = Vec::new();
+        for mode in [Mode::Test, Mode::Live] {
+            if !self.store.secrets(merchant.id.clone(), kind(mode)).await?.is_empty() {
+                modes.push(mode);
+            }
+        }
+        Ok(modes)
     }
 
     /// Stores changed settings.
@@ -164,6 +173,22 @@ impl Admin {
         let credentials = write_credentials(public_key, secret_key, merchant_number)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let secret = self.seal(SecretKind::provider(mode), &credentials)?;
+        Ok(self.store.rotate_secret(id.clone(), secret, Duration::ZERO).await?)
+    }
+
+    /// Seals the merchant's two keys at CardWall; the ones before end at once.
+    ///
+    /// # Errors
+    /// [`Failure`], naming the key that cannot be used.
+    pub async fn set_cardwall(
+        &self,
+        id: &MerchantId,
+        mode: Mode,
+        api_key: &SecretText,
+        api_client: &SecretText,
+    ) -> Result<(), Failure> {
+        let keys = write_cardwall_keys(api_key, api_client).map_err(|error| Failure::usage(error.to_string()))?;
+        let secret = self.seal(SecretKind::cardwall(mode), &keys)?;
         Ok(self.store.rotate_secret(id.clone(), secret, Duration::ZERO).await?)
     }
 

@@ -54,5 +54,7 @@ async fn set_provider(admin: &Admin, merchant: &DemoMerchant, wanted: &Provision
     let Some(id) = MerchantId::parse(&merchant.merchant) else { return Ok(()) };
     let sandbox = wanted.sandbox;
     let secret_key = SecretText::new(sandbox.secret_key.clone());
-    admin.set_provider(&id, Mode::Test, &sandbox.public_key, &secret_key, &sandbox.merchant_number).await
+    admin.set_provider(&id, Mode::Test, &sandbox.public_key, &secret_key, &sandbox.merchant_number).await?;
+    let [api_key, api_client] = sandbox.cardwall_keys().map(SecretText::new);
+    admin.set_cardwall(&id, Mode::Test, &api_key, &api_client).await
 }

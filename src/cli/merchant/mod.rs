@@ -103,6 +103,20 @@ pub enum Verb {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         secret_key_file: Option<PathBuf>,
     },
+    /// Set the two private keys that CardWall gave to this merchant: for saved cards
+    SetCardwall {
+        /// Configuration and output
+        #[command(flatten)]
+        common: Common,
+        /// mer_…
+        id: String,
+        /// Which mode's CardWall
+        #[arg(long, value_parser = mode, value_name = "test|live")]
+        mode: Mode,
+        /// A file with two lines, apikeyprivate and apiclientprivate; standard input is read without it
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        keys_file: Option<PathBuf>,
+    },
     /// Make a new API key; the one before lives on for the grace time
     RotateKey {
         /// Configuration and output
@@ -189,6 +203,12 @@ async fn dispatch(verb: Verb) -> Result<(), Failure> {
             open(&common)?.set_provider(&id, mode, &public_key, &secret_key, &merchant_number).await?;
             print::done(&id, "provider credentials set", common.json);
         }
+        Verb::SetCardwall { common, id, mode, keys_file } => {
+            let (api_key, api_client) = two_lines(&read_secret(keys_file.as_deref())?)?;
+            let id = parse_id(&id)?;
+            open(&common)?.set_cardwall(&id, mode, &api_key, &api_client).await?;
+            print::done(&id, "CardWall keys set", common.json);
+        }
         Verb::RotateKey { common, id, mode, grace_hours } => {
             let id = parse_id(&id)?;
             let key = open(&common)?.rotate_key(&id, mode, hours(grace_hours)).await?;
@@ -235,6 +255,15 @@ fn mode(text: &str) -> Result<Mode, String> {
 
 fn hours(hours: u64) -> Duration {
     Duration::from_secs(hours * 3600)
+}
+
+/// The two keys of CardWall, both secret, a line each.
+fn two_lines(text: &SecretText) -> Result<(SecretText, SecretText), Failure> {
+    let mut lines = text.expose().lines().map(str::trim).filter(|line| !line.is_empty());
+    match (lines.next(), lines.next(), lines.next()) {
+        (Some(key), Some(client), None) => Ok((SecretText::new(key.to_owned()), SecretText::new(client.to_owned()))),
+        _ => Err(Failure::usage("the keys are two lines: apikeyprivate, then apiclientprivate")),
+    }
 }
 
 /// A secret from a file or standard input: never an argument, which every

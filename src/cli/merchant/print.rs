@@ -68,6 +68,7 @@ pub(super) fn shown(merchant: &Merchant, overview: &Overview, as_json: bool) {
             })
             .collect();
         body["providers"] = json!(overview.providers);
+        body["cardwall"] = json!(overview.cardwall);
         print_json(&body);
         return;
     }
@@ -88,11 +89,13 @@ pub(super) fn shown(merchant: &Merchant, overview: &Overview, as_json: bool) {
         let life = life(secret.created_at, secret.retires_at);
         say(format_args!("signing secret     {} ({}), {life}", secret.id, signs(*kind)));
     }
-    let providers: Vec<&str> = overview.providers.iter().copied().map(Mode::name).collect();
-    say(format_args!(
-        "provider keys for  {}",
-        if providers.is_empty() { "no mode yet".to_owned() } else { providers.join(", ") }
-    ));
+    say(format_args!("provider keys for  {}", modes(&overview.providers)));
+    say(format_args!("CardWall keys for  {}", modes(&overview.cardwall)));
+}
+
+fn modes(modes: &[Mode]) -> String {
+    let names: Vec<&str> = modes.iter().copied().map(Mode::name).collect();
+    if names.is_empty() { "no mode yet".to_owned() } else { names.join(", ") }
 }
 
 /// A new key or secret.

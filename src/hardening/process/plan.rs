@@ -1,6 +1,7 @@
 //! What serving needs: read from the configuration, so that the rest can go.
 
 use crate::config::Config;
+use crate::merchant::Mode;
 use std::path::{Path, PathBuf};
 
 /// Where DNS servers listen that the system names (RFC 1035 section 4.2).
@@ -43,14 +44,15 @@ impl Plan {
 fn read_files(config: &Config) -> Vec<PathBuf> {
     // For name lookups; and SQLite's source of randomness.
     let system = ["/etc/resolv.conf", "/etc/hosts", "/dev/urandom"].map(PathBuf::from);
-    let upstreams = [&config.provider.test, &config.provider.live].into_iter().flatten();
-    let trust = upstreams.flat_map(|upstream| [&upstream.ca_file, &upstream.client_certificate, &upstream.client_key]);
+    let upstreams = config.provider.upstreams();
+    let trust = upstreams
+        .flat_map(|(_, upstream)| [&upstream.ca_file, &upstream.client_certificate, &upstream.client_key]);
     sorted(system.into_iter().chain(trust.chain([&config.callback.ca_file]).flatten().cloned()))
 }
 
 fn ports(config: &Config) -> Vec<u16> {
-    let upstreams = [config.provider.test.as_ref(), config.provider.live.as_ref().filter(|_| config.live)];
-    let providers = upstreams.into_iter().flatten().filter_map(|upstream| upstream.url.port_or_known_default());
+    let upstreams = config.provider.upstreams().filter(|(mode, _)| *mode == Mode::Test || config.live);
+    let providers = upstreams.filter_map(|(_, upstream)| upstream.url.port_or_known_default());
     // DNS falls back to TCP for long answers.
     let nameservers: Vec<u16> = match config.egress.nameservers.as_slice() {
         [] => vec![DNS],

@@ -7,7 +7,7 @@ pub mod signature;
 
 use super::{CardToken, CardTokenizer, ProviderError, TokenizeCall, Unavailable, Upstream};
 use crate::config::CardTokenConfig;
-use crate::egress::{ClientIdentity, Connector, Resolver, Roots, TlsError, client_config};
+use crate::egress::Resolver;
 use answer::{Answer, Failure};
 use async_trait::async_trait;
 use form::Form;
@@ -18,17 +18,6 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
-
-/// The TLS side of one configured service: read the files once, at start-up,
-/// and share the result among the workers' clients.
-///
-/// # Errors
-/// [`TlsError`] when a configured file does not serve.
-pub fn tls(config: &CardTokenConfig) -> Result<Arc<ClientConfig>, TlsError> {
-    let roots = config.ca_file.as_deref().map_or(Roots::Public, Roots::Only);
-    let files = config.client_certificate.as_deref().zip(config.client_key.as_deref());
-    client_config(roots, files.map(|(certificate, key)| ClientIdentity { certificate, key }))
-}
 
 /// A client of the service of one mode; one per worker.
 pub struct CardTokenClient {
@@ -41,14 +30,12 @@ pub struct CardTokenClient {
 }
 
 impl CardTokenClient {
-    /// A client without connections yet. The address is the operator's, so no
-    /// address guard stands before it.
+    /// A client without connections yet.
     #[must_use]
     pub fn new(config: &CardTokenConfig, tls: Arc<ClientConfig>, resolver: Resolver) -> Self {
-        let connector = Connector { resolver, guard: None, tls, timeout: config.connect_timeout };
         Self {
-            upstream: Upstream::new(connector, config.url.clone()),
-            timeout: config.timeout,
+            upstream: Upstream::configured(&config.upstream, tls, resolver),
+            timeout: config.upstream.timeout,
             retry_codes: config.retry_codes.clone(),
             merchant_codes: config.merchant_codes.clone(),
             unique_conversation_ids: config.unique_conversation_ids,

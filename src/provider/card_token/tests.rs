@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::card::{Card, Cvv, Expiry, Month, Pan};
-use crate::config::EgressConfig;
+use crate::config::{EgressConfig, UpstreamConfig};
 use crate::egress::test_server::{Received, Reply, TestServer, answer};
-use crate::provider::Credentials;
+use crate::provider::{Credentials, upstream_tls};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -12,12 +12,14 @@ const TOKEN: &str = "+oc6jxS0ABueLM+QuJnQFrZyV+B4HMHYiMx8yBH/Z90=";
 
 fn config(server: &TestServer) -> CardTokenConfig {
     CardTokenConfig {
-        url: server.url("/v1/card/token?tenant=7"),
-        ca_file: Some(server.ca_file()),
-        client_certificate: None,
-        client_key: None,
-        connect_timeout: Duration::from_secs(5),
-        timeout: Duration::from_secs(5),
+        upstream: UpstreamConfig {
+            url: server.url("/v1/card/token?tenant=7"),
+            ca_file: Some(server.ca_file()),
+            client_certificate: None,
+            client_key: None,
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(5),
+        },
         retry_codes: vec!["0009".to_owned(), "0015".to_owned()],
         merchant_codes: vec!["0001".to_owned(), "0003".to_owned()],
         unique_conversation_ids: false,
@@ -26,7 +28,7 @@ fn config(server: &TestServer) -> CardTokenConfig {
 
 fn client(config: &CardTokenConfig) -> CardTokenClient {
     let resolver = Resolver::new(&EgressConfig::default()).unwrap();
-    CardTokenClient::new(config, tls(config).unwrap(), resolver)
+    CardTokenClient::new(config, upstream_tls(&config.upstream).unwrap(), resolver)
 }
 
 async fn attempt(client: &CardTokenClient, attempt: u32) -> Result<CardToken, ProviderError> {
@@ -93,7 +95,8 @@ async fn a_wrong_echo_is_not_believed() {
 #[tokio::test]
 async fn silence_ends_in_time_and_closes_the_connection() {
     let server = TestServer::start(|_| Reply::Silence);
-    let config = CardTokenConfig { timeout: Duration::from_millis(200), ..config(&server) };
+    let mut config = config(&server);
+    config.upstream.timeout = Duration::from_millis(200);
     assert_eq!(outcome(&client(&config)).await, "timeout");
     assert!(tokio::task::spawn_blocking(move || server.wait_ended_by_client()).await.unwrap());
 }
@@ -103,7 +106,8 @@ async fn a_deadline_covers_both_calls() {
     let turn = AtomicUsize::new(0);
     let server =
         TestServer::start(move |_| if turn.fetch_add(1, SeqCst) == 0 { failure("0009") } else { Reply::Silence });
-    let config = CardTokenConfig { timeout: Duration::from_millis(300), ..config(&server) };
+    let mut config = config(&server);
+    config.upstream.timeout = Duration::from_millis(300);
     assert_eq!(outcome(&client(&config)).await, "timeout");
     assert_eq!(server.requests().len(), 2);
 }
@@ -177,6 +181,6 @@ async fn conversation_ids_are_unique_where_the_provider_wants_it() {
 #[test]
 fn a_missing_ca_file_is_named() {
     let server = TestServer::start(success);
-    let config = CardTokenConfig { ca_file: Some("absent.pem".into()), ..config(&server) };
-    assert!(tls(&config).is_err_and(|error| error.to_string().starts_with("absent.pem: ")));
+    let config = UpstreamConfig { ca_file: Some("absent.pem".into()), ..config(&server).upstream };
+    assert!(upstream_tls(&config).is_err_and(|error| error.to_string().starts_with("absent.pem: ")));
 }

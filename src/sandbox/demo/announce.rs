@@ -1,6 +1,7 @@
 //! What the demo prints once everything accepts connections.
 
 use super::DemoMerchant;
+use crate::sandbox::cardwall::RETURNING_CUSTOMER;
 use crate::sandbox::magic::{MAGIC_CARDS, SandboxCard, TEST_CARDS};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -69,6 +70,10 @@ Create a session from a script:
   curl --cacert '{ca}' {url}/v1/sessions \
     -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' \
     -d '{{"purpose":"tokenize","conversationId":"order-1","returnUrl":"{return_url}","handoff":"redirect"}}'
+
+A returning customer's saved cards, one of them expired:
+  curl --cacert '{ca}' -H 'Authorization: Bearer {api_key}' \
+    '{url}/v1/saved-cards?relationalId1={RETURNING_CUSTOMER}&scope=ecommerce'
 
   API key   {api_key}
   CA file   {ca}

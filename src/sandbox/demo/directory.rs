@@ -125,6 +125,10 @@ ca_file = {ca}
 # The sandbox's own codes for a wrong key, nonce or signature are not the cardholder's affair.
 merchant_codes = ["0001", "0003", "9002", "9003", "9004"]
 
+[provider.cardwall.test]
+url = "{sandbox_url}"
+ca_file = {ca}
+
 [egress]
 allow = ["127.0.0.0/8", "::1/128"]
 ports = [{callback_port}]

@@ -244,6 +244,7 @@ mod tests {
         let service = format!("{}/card/token", second.sandbox_url);
         assert_eq!(config["provider"]["card_token"]["test"]["url"], service.into());
         assert_eq!(config["provider"]["card_token"]["test"]["ca_file"], second.ca.to_str().unwrap().into());
+        assert_eq!(config["provider"]["cardwall"]["test"]["url"], second.sandbox_url.as_str().into());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use aws_lc_rs::hmac;
 use data_encoding::BASE64;
 use std::net::SocketAddr;
 use std::time::Duration;
+use vezne::sandbox::cardwall::CardWall;
 use vezne::sandbox::certificates::LeafFiles;
 use vezne::sandbox::{self, Sandbox, SandboxKeys, SandboxMerchant, TOKEN_PATH};
 use vezne::server::{self, Options, ReloadingCertificate};
@@ -14,6 +15,8 @@ use vezne::server::{self, Options, ReloadingCertificate};
 /// The provider and what it knows.
 pub struct Provider {
     pub merchant: SandboxMerchant,
+    /// A second merchant, which the service under test knows nothing of.
+    pub other_merchant: SandboxMerchant,
     sandbox: Data<Sandbox>,
     token_key: Vec<u8>,
     address: SocketAddr,
@@ -23,9 +26,10 @@ pub struct Provider {
 impl Provider {
     pub fn start(files: &LeafFiles, stall: Duration) -> Self {
         let merchant = SandboxMerchant::generate().unwrap();
-        let keys = SandboxKeys::generate(vec![merchant.clone()]).unwrap();
+        let other_merchant = SandboxMerchant::generate().unwrap();
+        let keys = SandboxKeys::generate(vec![merchant.clone(), other_merchant.clone()]).unwrap();
         let token_key = serde_json::to_value(&keys).unwrap()["tokenKey"].as_str().unwrap().to_owned();
-        let sandbox = Data::new(Sandbox::new(&keys).unwrap().with_stall(stall));
+        let sandbox = Data::new(Sandbox::new(&keys).unwrap().with_stall(stall).with_returning_customer());
         let listeners = server::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
         let address = listeners[0].local_addr().unwrap();
         let tls = server::tls_config(ReloadingCertificate::load(&files.certificate, &files.private_key).unwrap());
@@ -37,7 +41,7 @@ impl Provider {
             })
         });
         let token_key = BASE64.decode(token_key.as_bytes()).unwrap();
-        Self { merchant, sandbox, token_key, address, _server: server }
+        Self { merchant, other_merchant, sandbox, token_key, address, _server: server }
     }
 
     pub fn port(&self) -> u16 {
@@ -45,7 +49,16 @@ impl Provider {
     }
 
     pub fn url(&self) -> String {
-        format!("https://localhost:{}{TOKEN_PATH}", self.port())
+        format!("{}{TOKEN_PATH}", self.base_url())
+    }
+
+    pub fn base_url(&self) -> String {
+        format!("https://localhost:{}", self.port())
+    }
+
+    /// The saved cards.
+    pub fn cardwall(&self) -> &CardWall {
+        self.sandbox.cardwall()
     }
 
     /// How many calls came.

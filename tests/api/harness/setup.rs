@@ -102,6 +102,7 @@ impl Setup {
         let usual = [
             ("server.public_url", format!("https://localhost:{}", address.port())),
             ("provider.card_token.test.url", sandbox.url()),
+            ("provider.cardwall.test.url", sandbox.base_url()),
             // The provider as well: a test calls back to what has another's certificate.
             ("egress.ports", listed([merchant.port, sandbox.port()].iter().chain(&self.callback_ports))),
         ];
@@ -149,6 +150,7 @@ fn trust(leaf: &LeafFiles, ca: &Path, merchant: &Path) -> Environment {
         ("server.certificate", leaf.certificate.as_path()),
         ("server.private_key", &leaf.private_key),
         ("provider.card_token.test.ca_file", ca),
+        ("provider.cardwall.test.ca_file", ca),
         ("callback.ca_file", merchant),
     ];
     files.map(|(key, file)| (variable(key), file.to_str().unwrap().to_owned())).into()
@@ -166,6 +168,8 @@ async fn create_shop(admin: &Admin, merchant: &MerchantEndpoint, provider: &Prov
         let secret = SecretText::new(keys.secret_key.clone());
         let id = &created.merchant.id;
         admin.set_provider(id, key.mode(), &keys.public_key, &secret, &keys.merchant_number).await.unwrap();
+        let [api_key, api_client] = keys.cardwall_keys().map(SecretText::new);
+        admin.set_cardwall(id, key.mode(), &api_key, &api_client).await.unwrap();
     }
     let key = |mode| created.api_keys.iter().find(|key| key.mode() == mode).map(|key| key.expose().to_owned());
     Shop {
