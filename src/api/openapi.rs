@@ -16,6 +16,7 @@ mod tests {
     mod answers;
     mod callbacks;
     mod document;
+    mod saved_cards;
     mod schema;
 
     use crate::config::LimitsConfig;
@@ -49,6 +50,7 @@ mod tests {
         merchant: Merchant,
         test_key: ApiKey,
         live_key: ApiKey,
+        providers: Providers,
     }
 
     struct Answer {
@@ -80,7 +82,11 @@ mod tests {
             let seal = |kind: &SecretKind| {
                 let id = KeyId::generate();
                 let context = SealContext { record: id.as_str(), field: kind.name() };
-                let secret = sealer.seal(context, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+                let text = match kind {
+                    SecretKind::CardWallTest => r#"{"apiKeyPrivate":"key","apiClientPrivate":"client"}"#,
+                    _ => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                };
+                let secret = sealer.seal(context, text).unwrap();
                 NewSecret { id, kind: *kind, sealed: secret }
             };
             let keys = vec![record(&test_key), record(&live_key)];
@@ -101,11 +107,11 @@ mod tests {
                 store,
                 sealer,
             });
-            Self { window, folder, merchant, test_key, live_key }
+            Self { window, folder, merchant, test_key, live_key, providers: Providers::default() }
         }
 
         async fn send(&self, request: TestRequest) -> Answer {
-            let service = init_service(routes::application(self.window.clone(), Providers::default())).await;
+            let service = init_service(routes::application(self.window.clone(), self.providers.clone())).await;
             let mut request = request.to_request();
             cut_loose(&mut request);
             let response = call_service(&service, request).await;

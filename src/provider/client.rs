@@ -27,7 +27,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 /// Longest answer read, unless a protocol has longer ones.
-const LONGEST_ANSWER: usize = 16 * 1024;
+const MAX_ANSWER: usize = 16 * 1024;
 /// The shortest card number: an answer with a run this long may echo the card,
 /// and its connection's buffers with it.
 const CARD_DIGITS: usize = 12;
@@ -81,7 +81,7 @@ impl Upstream {
     /// A client without connections yet.
     #[must_use]
     pub fn new(connector: Connector, url: Url) -> Self {
-        Self { connector, url, idle: IdleConnections::new(MAX_IDLE, MAX_IDLE_TIME), longest_answer: LONGEST_ANSWER }
+        Self { connector, url, idle: IdleConnections::new(MAX_IDLE, MAX_IDLE_TIME), longest_answer: MAX_ANSWER }
     }
 
     /// A client of a configured upstream. The address is the operator's, so no

@@ -54,7 +54,7 @@ async fn test_and_live_do_not_see_each_other() {
     assert_eq!(answer.problem(), "mode-unavailable");
 
     let url = app.sandbox.url();
-    let ca = app.config().provider.test.as_ref().unwrap().ca_file.clone().unwrap();
+    let ca = app.config().provider.test.as_ref().unwrap().upstream.ca_file.clone().unwrap();
     let live = TestApp::with("live", "true")
         .set("provider.card_token.live.url", &url)
         .set("provider.card_token.live.ca_file", ca.to_str().unwrap())

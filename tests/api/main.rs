@@ -23,6 +23,7 @@ mod mistakes;
 mod page_verify;
 mod provider_faults;
 mod races;
+mod saved_cards;
 mod sessions;
 mod shown;
 mod storage;

@@ -221,7 +221,7 @@ async fn a_configuration_and_its_start_show_no_content_of_a_file() {
         |config, file| config.keys.master = KeySource::File(file),
         |config, file| config.server.certificate = Some(file),
         |config, file| config.server.private_key = Some(file),
-        |config, file| config.provider.test.as_mut().unwrap().ca_file = Some(file),
+        |config, file| config.provider.test.as_mut().unwrap().upstream.ca_file = Some(file),
         |config, file| config.callback.ca_file = Some(file),
     ];
     for break_it in broken {

@@ -8,7 +8,9 @@ use vezne::handoff::SignedResult;
 use vezne::hardening::{Mac, MasterKey, MasterKeys, Sealer, SecretText};
 use vezne::intake::FormTokens;
 use vezne::merchant::ApiKey;
+use vezne::provider::cardwall::CardWallKeys;
 use vezne::provider::{CardToken, Credentials, SecretKey};
+use vezne::saved_card::{IdentityNumber, NewInsuranceCard, RelationalId, RelationalIds, SavedCard};
 
 /// Whether a type has a trait. An inherent constant, which is there only with
 /// the trait, goes before one of a trait that every type has.
@@ -44,12 +46,18 @@ keeps_to_itself!(
     Card,
     CardToken,
     Credentials,
+    CardWallKeys,
     Cvv,
     FormTokens,
+    IdentityNumber,
     Mac,
     MasterKey,
     MasterKeys,
+    NewInsuranceCard,
     Pan,
+    RelationalId,
+    RelationalIds,
+    SavedCard,
     Sealer,
     SecretKey,
     SecretText,

@@ -3,11 +3,11 @@
 //!
 //! Saving by card number is not here: a number comes in by the hosted page only.
 
-mod given;
+pub(super) mod given;
 mod refusal;
 
 use self::given::{Deletion, ListQuery, NewCard};
-use self::refusal::problem;
+use self::refusal::{Asked, problem};
 use super::body::json;
 use super::caller::Caller;
 use crate::error::{self, Problem};
@@ -112,15 +112,15 @@ impl<'a> Access<'a> {
     }
 
     async fn list(&self, ids: &RelationalIds, scope: Scope) -> Result<Vec<SavedCard>, Problem> {
-        self.settle("saved cards listed", self.client.list(self.call(ids, scope)).await)
+        self.settle(Asked::List, self.client.list(self.call(ids, scope)).await)
     }
 
     async fn save(&self, ids: &RelationalIds, card: &NewInsuranceCard) -> Result<Option<UniqueCode>, Problem> {
-        self.settle("a card was saved", self.client.save(self.call(ids, Scope::Insurance), card).await)
+        self.settle(Asked::Save, self.client.save(self.call(ids, Scope::Insurance), card).await)
     }
 
     async fn delete(&self, ids: &RelationalIds, scope: Scope, code: &UniqueCode) -> Result<(), Problem> {
-        self.settle("a saved card was deleted", self.client.delete(self.call(ids, scope), code).await)
+        self.settle(Asked::Delete, self.client.delete(self.call(ids, scope), code).await)
     }
 
     fn call<'b>(&'b self, ids: &'b RelationalIds, scope: Scope) -> SavedCardsCall<'b> {
@@ -128,10 +128,10 @@ impl<'a> Access<'a> {
     }
 
     /// Logs what came of a call, without a word of what it was about.
-    fn settle<T>(&self, done: &str, outcome: Result<T, CardWallError>) -> Result<T, Problem> {
+    fn settle<T>(&self, asked: Asked, outcome: Result<T, CardWallError>) -> Result<T, Problem> {
         let (request_id, merchant) = (self.request_id.as_str(), self.caller.merchant.id.as_str());
         let mode = self.caller.mode.name();
-        outcome.inspect(|_| tracing::info!(request_id, merchant, mode, "{done}")).map_err(|error| {
+        outcome.inspect(|_| tracing::info!(request_id, merchant, mode, "{}", asked.done())).map_err(|error| {
             let outcome = error.name();
             match &error {
                 CardWallError::Refused(code) => {
@@ -144,7 +144,7 @@ impl<'a> Access<'a> {
                     tracing::warn!(request_id, merchant, mode, outcome, error = %error, "CardWall call failed");
                 }
             }
-            problem(&error)
+            problem(asked, &error)
         })
     }
 }

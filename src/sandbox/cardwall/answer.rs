@@ -89,7 +89,7 @@ pub fn to_call(outcome: Result<Value, Refusal>, drill: Option<Drill>) -> HttpRes
             });
             send(StatusCode::OK, body.to_string())
         }
-        Some(Drill::Slow | Drill::CodesChange | Drill::Refuse(_)) | None => send(StatusCode::OK, body.to_string()),
+        Some(Drill::Slow | Drill::CodesChange | Drill::Stale | Drill::Refuse(_)) | None => send(StatusCode::OK, body.to_string()),
     }
 }
 

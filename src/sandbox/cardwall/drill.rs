@@ -24,12 +24,14 @@ pub enum Drill {
     Unmasked,
     /// Every listing changes all codes.
     CodesChange,
+    /// Every deletion is refused with 21, as if the code had just changed.
+    Stale,
     /// Refused with this code; not done.
     Refuse(i32),
 }
 
 /// Every drill that has a name of its own: `vezne-slow` and so on.
-pub const DRILLS: [(&str, Drill); 10] = [
+pub const DRILLS: [(&str, Drill); 11] = [
     ("vezne-slow", Drill::Slow),
     ("vezne-500", Drill::ServerError),
     ("vezne-malformed", Drill::Malformed),
@@ -40,6 +42,7 @@ pub const DRILLS: [(&str, Drill); 10] = [
     ("vezne-nested", Drill::Nested),
     ("vezne-unmasked", Drill::Unmasked),
     ("vezne-codes-change", Drill::CodesChange),
+    ("vezne-stale", Drill::Stale),
 ];
 
 /// Refuses with the code that follows: `vezne-code-13`.

@@ -151,14 +151,14 @@ impl CardWall {
         };
         let Ok(given) = given else { return (Err(Refusal::PARAMETERS), None) };
         let Ok(ids) = given.ids() else { return (Err(Refusal::PARAMETERS), None) };
-        let changes_codes = Drill::of(ids.first()) == Some(Drill::CodesChange);
-        let refuses_to_act = matches!(Drill::of(ids.first()), Some(Drill::Refuse(_) | Drill::ServerError));
+        let drill = Drill::of(ids.first());
         let owner = Owner { merchant, scope, ids: ids.clone() };
         let mut shelf = self.shelf();
         let outcome = match *request.method() {
-            _ if refuses_to_act => Err(Refusal::GENERAL),
+            _ if matches!(drill, Some(Drill::Refuse(_) | Drill::ServerError)) => Err(Refusal::GENERAL),
+            Method::DELETE if drill == Some(Drill::Stale) => Err(Refusal::UNIQUE_CODE),
             Method::GET => {
-                if changes_codes {
+                if drill == Some(Drill::CodesChange) {
                     shelf.change_codes();
                 }
                 shelf.list(&owner, given.includes_details())

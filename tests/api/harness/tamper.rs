@@ -41,7 +41,7 @@ impl Tamper {
         let tls = server::tls_config(ReloadingCertificate::load(&certificate, &key).unwrap()).unwrap();
         let listeners = server::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
         let port = listeners[0].local_addr().unwrap().port();
-        let ca = app.config().provider.test.as_ref().unwrap().ca_file.clone().unwrap();
+        let ca = app.config().provider.test.as_ref().unwrap().upstream.ca_file.clone().unwrap();
         let service = Client::new(app.client.address(), &ca);
         let middle = Data::new(Middle { service, change: Mutex::new(Change::Nothing) });
         let shared = middle.clone();

@@ -11,6 +11,7 @@ use vezne::merchant::Mode;
 /// All of it.
 pub async fn every_problem(drive: &Drive, narrow: &Drive) {
     misplaced_numbers(drive).await;
+    saved_cards(drive).await;
     wrong_callers(drive).await;
     sessions_that_ended(drive).await;
     damaged_rows(drive).await;
@@ -74,6 +75,63 @@ async fn misplaced_numbers(drive: &Drive) {
     {
         hear(drive, &kind, &app.api("POST", "/v1/sessions").body(&kind, "{}").send().await);
     }
+}
+
+/// Whose cards they are, by whose number: neither is for a log, nor for an answer.
+const IDENTITY: &str = "27182818254";
+const CUSTOMER: &str = "customer-of-the-leak-suite";
+
+/// Saved cards, in each way in which a call about them fails, with an identity
+/// number and a card number wherever a caller can put one by mistake.
+async fn saved_cards(drive: &Drive) {
+    let app = &drive.app;
+    drive.remember("identity number", IDENTITY);
+    drive.remember("relational id", CUSTOMER);
+    for key in app.sandbox.merchant.cardwall_keys() {
+        drive.remember("CardWall key", &key);
+    }
+    let customers = ["vezne-code--1", "vezne-hang-up", "vezne-stale", "vezne-unmasked", "vezne-other-types", CUSTOMER];
+    for customer in customers.into_iter().chain(["vezne-malformed", "vezne-500", "vezne-redirect", "vezne-code-13"]) {
+        let saved = app.api("POST", SAVED).json(&new_card(customer, json!({})));
+        hear(drive, customer, &saved.send().await);
+        let address = format!("{SAVED}?relationalId1={customer}&relationalId2={IDENTITY}&scope=insurance");
+        hear(drive, customer, &app.api("GET", &address).send().await);
+        let address = format!("{SAVED}?relationalId1={customer}&scope=insurance");
+        let listed = app.api("GET", &address).send().await;
+        hear(drive, customer, &listed);
+        let code = listed.json()["data"][0]["uniqueCode"].as_str().unwrap_or("none").to_owned();
+        let wanted = json!({ "relationalId1": customer, "scope": "insurance", "uniqueCode": code });
+        hear(drive, customer, &app.api("DELETE", SAVED).json(&wanted).send().await);
+    }
+    for field in ["relationalId1", "nickname", "holderName", "bin", "lastFour", "identity", "expireMonth", "scope"] {
+        for value in [json!(NUMBER), json!(IDENTITY), json!(27_182_818_254_u64), json!([IDENTITY]), json!({ IDENTITY: 1 })] {
+            let wrong = new_card(CUSTOMER, json!({ field: value }));
+            hear(drive, field, &app.api("POST", SAVED).json(&wrong).send().await);
+            let wrong = json!({ "relationalId1": CUSTOMER, "scope": "insurance", "uniqueCode": "x", field: value });
+            hear(drive, field, &app.api("DELETE", SAVED).json(&wrong).send().await);
+        }
+        let address = format!("{SAVED}?{field}={IDENTITY}&{field}={NUMBER}&relationalId2={CUSTOMER}");
+        hear(drive, field, &app.api("GET", &address).send().await);
+    }
+    let bare = app.admin.create("Without CardWall", &["https://shop.example/".to_owned()]).await.unwrap();
+    drive.remember("API key", bare.api_keys[0].expose());
+    let asked = app.api_as(bare.api_keys[0].expose(), "POST", SAVED).json(&new_card(CUSTOMER, json!({})));
+    hear(drive, "no keys", &asked.send().await);
+    let own = vezne::hardening::SecretText::new("nobody's-key".to_owned());
+    app.admin.set_cardwall(&bare.merchant.id, Mode::Test, &own, &own).await.unwrap();
+    let asked = app.api_as(bare.api_keys[0].expose(), "POST", SAVED).json(&new_card(CUSTOMER, json!({})));
+    hear(drive, "wrong keys", &asked.send().await);
+}
+
+const SAVED: &str = "/v1/saved-cards";
+
+fn new_card(customer: &str, changes: serde_json::Value) -> serde_json::Value {
+    let mut card = json!({
+        "relationalId1": customer, "nickname": "Maaş kartım", "holderName": "Deniz Yılmaz", "bin": "46034500",
+        "lastFour": "0000", "identity": IDENTITY, "expireMonth": 1, "expireYear": 2040,
+    });
+    card.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    card
 }
 
 async fn wrong_callers(drive: &Drive) {

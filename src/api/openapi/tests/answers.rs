@@ -1,7 +1,7 @@
 //! The document against what the service really answers.
 
 use super::schema::Document;
-use super::{Answer, Api};
+use super::{Answer, Api, saved_cards};
 use crate::error::KINDS;
 use crate::id::SessionId;
 use crate::store::SecretKind;
@@ -51,7 +51,7 @@ fn cancel(id: &SessionId) -> TestRequest {
 
 /// Holds an answer against what is documented for its call: status, headers,
 /// content type and body.
-fn check(document: &Document, method: &str, path: &str, answer: &Answer) {
+pub fn check(document: &Document, method: &str, path: &str, answer: &Answer) {
     let place = format!("{method} {path} {}", answer.status);
     let responses = document.at(&format!("/paths/{}/{method}/responses", path.replace('/', "~1")));
     let response = document.resolve(responses.get(answer.status.to_string()).unwrap_or_else(|| panic!("{place}")));
@@ -167,6 +167,7 @@ async fn every_described_problem_is_answered_as_described() {
     ];
     let without_provider = Api::new("https://shop.example/", &[SecretKind::Result]).await;
     answers.push(("post", LIST, without_provider.call(create(&full())).await));
+    answers.extend(saved_cards::every_problem().await);
     let without_secrets = Api::new("https://shop.example/", &[]).await;
     let session = without_secrets.session(&full(), LIFE).await;
     answers.push(("get", READ, without_secrets.call(read(&session)).await));

@@ -1,11 +1,13 @@
 //! The document against the code: routes, problems, what requests may hold.
 
 use super::schema::Document;
+use crate::api::saved_cards::given::{Deletion, ListQuery as SavedCardsQuery, NewCard};
 use crate::api::sessions::ListQuery;
 use crate::card::{Brand, RANGES};
-use crate::error::KINDS;
+use crate::error::{KINDS, Problem};
 use crate::merchant::{AllowList, Merchant, Mode};
 use crate::page::Locale;
+use crate::saved_card::Scope;
 use crate::session::{Blocked, SessionRequest, Status, Violation};
 use actix_web::web::Query;
 use aws_lc_rs::{digest, hmac};
@@ -218,8 +220,69 @@ fn names_are_those_of_the_code() {
     }
     wrong["expiresIn"] = 0.into();
     wrong["metadata"] = json!({ "": "" });
-    let fields = refused(&wrong, Mode::Test).into_iter().collect();
+    let mut fields: BTreeSet<_> = refused(&wrong, Mode::Test).into_iter().map(str::to_owned).collect();
+    let saved = serde_json::from_value::<NewCard>(json!({ "relationalId2": "", "relationalId3": "", "expireMonth": 1 }));
+    fields.extend(told(saved.unwrap().check().err()));
+    fields.extend(told(serde_json::from_value::<NewCard>(json!({})).unwrap().check().err()));
+    fields.extend(told(serde_json::from_value::<Deletion>(json!({})).unwrap().check().err()));
+    let fields: BTreeSet<_> = fields.iter().map(String::as_str).collect();
     assert_eq!(names(&document.schema("InvalidField")["properties"]["field"]["enum"]), fields);
+
+    assert_eq!(names(&document.schema("SavedCardScope")["enum"]), Scope::ALL.map(Scope::name).into());
+    let brand = |schema: &str| document.schema(schema)["properties"]["brand"]["enum"].clone();
+    assert_eq!(brand("SavedCard"), brand("CardSummary"));
+}
+
+/// The fields that a problem names.
+fn told(problem: Option<Problem>) -> Vec<String> {
+    let body = problem.unwrap().body(&"https://pay.example".parse().unwrap(), "");
+    body["errors"].as_array().unwrap().iter().map(|one| one["field"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn calls_about_saved_cards_may_hold_what_is_documented_and_nothing_else() {
+    let document = Document::load();
+    let unknown = || json!({ "notDocumented": 1 });
+    let bodies = [
+        ("NewSavedCard", serde_json::from_value::<NewCard>(unknown()).err().unwrap()),
+        ("SavedCardDeletion", serde_json::from_value::<Deletion>(unknown()).err().unwrap()),
+    ];
+    for (name, error) in bodies {
+        let schema = document.schema(name);
+        let described: BTreeSet<_> = document.properties(schema).into_iter().map(str::to_owned).collect();
+        assert_eq!(described, expected_names(&error.to_string()));
+        assert_eq!(schema["additionalProperties"], false);
+    }
+    let error = Query::<SavedCardsQuery>::from_query("notDocumented=1").err().unwrap();
+    let parameters = document.at("/paths/~1v1~1saved-cards/get/parameters").as_array().unwrap();
+    let described: BTreeSet<_> = parameters.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(described, expected_names(&error.to_string()));
+}
+
+#[test]
+fn the_documented_saved_card_is_taken_and_needs_what_is_required() {
+    let document = Document::load();
+    let schema = document.schema("NewSavedCard");
+    let example = |(name, schema): (&str, &Value)| (name.to_owned(), document.resolve(schema)["examples"][0].clone());
+    let full: Value = document.property_schemas(schema).into_iter().map(example).collect();
+    let refused = |body: &Value| match serde_json::from_value::<NewCard>(body.clone()) {
+        Ok(card) => card.check().is_err(),
+        Err(_) => true,
+    };
+    assert!(!refused(&full), "{full}");
+    for name in full.as_object().unwrap().keys() {
+        let mut body = full.clone();
+        body.as_object_mut().unwrap().remove(name);
+        assert_eq!(refused(&body), names(&schema["required"]).contains(name.as_str()), "{name}");
+    }
+    let longest = |name: &str| document.resolve(&schema["properties"][name])["maxLength"].as_u64().unwrap();
+    for name in ["nickname", "holderName", "relationalId1"] {
+        for (length, is_refused) in [(longest(name), false), (longest(name) + 1, true)] {
+            let mut body = full.clone();
+            body[name] = "x".repeat(usize::try_from(length).unwrap()).into();
+            assert_eq!(refused(&body), is_refused, "{name} of {length}");
+        }
+    }
 }
 
 #[test]
