@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod backup;
 mod check_config;
 #[cfg(feature = "sandbox")]
 mod demo;
@@ -53,6 +54,8 @@ enum Verb {
     Keys(keys::Verb),
     /// Bring the store's schema up to date
     Migrate(migrate::Args),
+    /// Copy the store into a new file, while the window goes on serving
+    Backup(backup::Args),
     /// List every script and style of the page, with hash and purpose
     PageManifest(page_manifest::Args),
     /// Compare a running page with what this program would send
@@ -86,6 +89,7 @@ impl Command {
             Verb::Merchant(verb) => merchant::run(verb),
             Verb::Keys(verb) => keys::run(verb),
             Verb::Migrate(args) => migrate::run(&args),
+            Verb::Backup(args) => backup::run(&args),
             Verb::PageManifest(args) => {
                 page_manifest::run(&args);
                 Ok(())

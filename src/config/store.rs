@@ -27,7 +27,7 @@ pub enum Backend {
     /// `path`: the SQLite file; made when absent. Default `vezne.db`.
     Sqlite(PathBuf),
     /// `url` and the keys beside it.
-    Postgres(PostgresConfig),
+    Postgres(Box<PostgresConfig>),
 }
 
 /// A PostgreSQL database, and how it is used.
@@ -129,7 +129,7 @@ impl StoreConfig {
                 reader.refuse(key, "a setting of PostgreSQL without store.url", "store.url, or nothing here");
             }
         }
-        let backend = if has_url { Backend::Postgres(postgres?) } else { Backend::Sqlite(path) };
+        let backend = if has_url { Backend::Postgres(Box::new(postgres?)) } else { Backend::Sqlite(path) };
         Some(Self { backend, migrate })
     }
 }

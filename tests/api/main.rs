@@ -28,5 +28,6 @@ mod shown;
 mod storage;
 mod theme;
 mod vectors;
+mod verifiers;
 mod violations;
 mod wire;

@@ -1,6 +1,7 @@
 //! A PostgreSQL cluster of this run's own: in a folder of its own, on a free
 //! loopback port and a UNIX socket, under an unprivileged user where root runs
 //! the tests, gone with the value.
+#![allow(dead_code, reason = "each suite uses its part")]
 
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// nobody's number on every distribution.
 const NOBODY: u32 = 65534;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A cluster, and its server while that runs.
 pub struct Postgres {

@@ -44,9 +44,7 @@ async fn an_event_is_leased_once_and_settled_for_good(place: Place) {
     assert!(delivery.violation.is_none() && delivery.created_at >= session.created_at);
     assert!(lease(&place.node(), |_| {}).await.is_empty());
     store.settle_delivery(delivery.event.clone(), 1, DeliveryOutcome::Delivered).await.unwrap();
-    assert_eq!(place.sql("SELECT state, attempts, due_at IS NULL, settled_at > 0 FROM events").replace('t', "1"), {
-        "delivered|1|1|1".replace('t', "1")
-    });
+    assert_eq!(place.sql("SELECT state, attempts, due_at FROM events WHERE settled_at > 0"), "delivered|1|");
 }
 
 async fn the_end_of_a_lease_brings_an_event_back(place: Place) {

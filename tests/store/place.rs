@@ -19,7 +19,7 @@ use vezne::store::{Access, ClaimOutcome, NewApiKey, NewSecret, PostgresStore, Sh
 /// The longest that anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A lease that no test outlives.
-pub const LONG: Duration = Duration::from_secs(60);
+pub const LONG: Duration = Duration::from_mins(1);
 /// A lease that every test outlives.
 pub const SHORT: Duration = Duration::from_millis(100);
 

@@ -126,8 +126,8 @@ async fn filters_hold_together(place: Place) {
         let reference = reference.map(str::to_owned);
         list(&store, &owner, |query| (query.status, query.conversation_id) = (status, reference)).await.0
     };
-    assert_eq!(with(Some(Status::Completed), None).await, [done.id.clone()]);
-    assert_eq!(with(Some(Status::Open), Some("a")).await, [open.id.clone()]);
+    assert_eq!(with(Some(Status::Completed), None).await, std::slice::from_ref(&done.id));
+    assert_eq!(with(Some(Status::Open), Some("a")).await, std::slice::from_ref(&open.id));
     assert_eq!(with(None, Some("a")).await.len(), 2);
     assert_eq!(with(Some(Status::Failed), Some("a")).await, []);
     assert_eq!(with(Some(Status::Open), None).await.len(), 2);

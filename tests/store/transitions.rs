@@ -31,7 +31,7 @@ fn refusal() -> Release {
     Release::Refused { provider_code: "0042".to_owned() }
 }
 
-async fn events_of(place: &Place, session: &Session) -> String {
+fn events_of(place: &Place, session: &Session) -> String {
     place.sql(&format!("SELECT kind FROM events WHERE session_id = '{}' ORDER BY id", session.id))
 }
 
@@ -73,12 +73,12 @@ async fn a_token_ends_a_session_once(place: Place) {
     assert_eq!((read.status, read.card_token), (Status::Completed, Some(sealed("token"))));
     assert_eq!(read.card.unwrap().last_four(), "7068");
     assert!(read.ended_at.unwrap() >= session.created_at);
-    assert_eq!(events_of(&place, &session).await, "session.completed");
+    assert_eq!(events_of(&place, &session), "session.completed");
     // Without an address there is nobody to tell.
     let quiet = wanted(&owner, |body| body["callbackUrl"] = serde_json::Value::Null);
     let quiet = store.create_session(quiet).await.unwrap();
     store.complete(&claimed(&store, &quiet.id, LONG).await, &completion("token")).await.unwrap();
-    assert_eq!(events_of(&place, &quiet).await, "");
+    assert_eq!(events_of(&place, &quiet), "");
 }
 
 async fn the_end_of_a_lease_gives_the_session_back(place: Place) {
@@ -101,7 +101,7 @@ async fn a_commit_after_its_lease_is_dropped_and_counted(place: Place) {
     assert_eq!((read.status, read.attempts, read.card_token), (Status::Open, 0, None));
     let counted = place.sql(&format!("SELECT late_outcomes FROM sessions WHERE id = '{}'", session.id));
     assert_eq!(counted, "2");
-    assert_eq!(events_of(&place, &session).await, "");
+    assert_eq!(events_of(&place, &session), "");
 }
 
 async fn an_older_claim_commits_nothing(place: Place) {
@@ -114,7 +114,7 @@ async fn an_older_claim_commits_nothing(place: Place) {
     assert!(matches!(store.release(&old, &Release::Unharmed).await.unwrap(), CommitOutcome::Late));
     assert_eq!(status(other.complete(&new, &completion("new")).await.unwrap()), Status::Completed);
     assert_eq!(read(&store, &session).await.card_token, Some(sealed("new")));
-    assert_eq!(events_of(&place, &session).await, "session.completed");
+    assert_eq!(events_of(&place, &session), "session.completed");
 }
 
 async fn five_refusals_fail_a_session(place: Place) {
@@ -130,7 +130,7 @@ async fn five_refusals_fail_a_session(place: Place) {
     let failure = read.failure.unwrap();
     assert_eq!((failure.reason.as_str(), failure.provider_code.as_deref()), ("too_many_refusals", Some("0042")));
     assert!(read.ended_at.is_some());
-    assert_eq!(events_of(&place, &session).await, "session.failed");
+    assert_eq!(events_of(&place, &session), "session.failed");
 }
 
 async fn twenty_claims_fail_a_session(place: Place) {
@@ -152,7 +152,7 @@ async fn a_cancel_ends_an_open_session_once(place: Place) {
         let CancelOutcome::Ended(session) = outcome.unwrap() else { panic!("nobody had claimed it") };
         assert_eq!(session.status, Status::Canceled);
     }
-    assert_eq!(events_of(&place, &session).await, "session.canceled");
+    assert_eq!(events_of(&place, &session), "session.canceled");
 }
 
 async fn a_cancel_during_a_claim_waits_for_it(place: Place) {
@@ -165,7 +165,7 @@ async fn a_cancel_during_a_claim_waits_for_it(place: Place) {
     }
     assert_eq!(other.expire_sessions(10).await.unwrap(), 0, "the claim is awaited");
     assert_eq!(status(store.release(&claim, &Release::Unharmed).await.unwrap()), Status::Canceled);
-    assert_eq!(events_of(&place, &session).await, "session.canceled");
+    assert_eq!(events_of(&place, &session), "session.canceled");
 }
 
 async fn a_token_comes_before_a_cancel(place: Place) {
@@ -176,7 +176,7 @@ async fn a_token_comes_before_a_cancel(place: Place) {
     assert_eq!(status(store.complete(&claim, &completion("token")).await.unwrap()), Status::Completed);
     let CancelOutcome::Ended(ended) = store.cancel(session.id.clone()).await.unwrap() else { panic!("it has ended") };
     assert_eq!(ended.status, Status::Completed);
-    assert_eq!(events_of(&place, &session).await, "session.completed");
+    assert_eq!(events_of(&place, &session), "session.completed");
 }
 
 async fn a_cancel_after_a_lost_claim_is_final(place: Place) {
@@ -188,7 +188,7 @@ async fn a_cancel_after_a_lost_claim_is_final(place: Place) {
     assert!(matches!(store.release(&claim, &Release::Unharmed).await.unwrap(), CommitOutcome::Late));
     assert!(matches!(store.complete(&claim, &completion("late")).await.unwrap(), CommitOutcome::Late));
     assert_eq!(read(&store, &session).await.status, Status::Canceled);
-    assert_eq!(events_of(&place, &session).await, "session.canceled");
+    assert_eq!(events_of(&place, &session), "session.canceled");
 }
 
 async fn swept(store: &SharedStore) -> Option<()> {
@@ -209,7 +209,7 @@ async fn time_ends_open_sessions_with_an_event_each(place: Place) {
     for session in &sessions {
         let read = read(&store, session).await;
         assert_eq!((read.status, read.ended_at), (Status::Expired, Some(session.expires_at)));
-        assert_eq!(events_of(&place, session).await, "session.expired");
+        assert_eq!(events_of(&place, session), "session.expired");
     }
     assert_eq!(read(&store, &stays).await.status, Status::Open);
 }

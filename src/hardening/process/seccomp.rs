@@ -5,8 +5,8 @@
 //! only be an attack ends the process. `clone3` does not exist any more
 //! (`ENOSYS`), so the C library uses `clone`, whose flags a filter can see.
 
-use super::{Finding, Plan};
 use super::syscalls::{ALLOWED, KILLED, KILLED_OLD};
+use super::{Finding, Plan};
 use libc::{c_int, c_long, c_ulong, sock_filter, sock_fprog};
 use rustix::process::getpid;
 use seccompiler::{

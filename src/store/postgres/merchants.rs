@@ -165,9 +165,8 @@ async fn retire_others(
     let newest = format!("(SELECT id FROM {table} WHERE {of_kind} ORDER BY created_at DESC, id DESC LIMIT 1)");
     let end = format!("UPDATE {table} SET retires_at = {NOW} WHERE {of_kind} AND id <> {newest}");
     db.execute(&end, &[&merchant.as_str(), &kind]).await?;
-    let limit = format!(
-        "UPDATE {table} SET retires_at = LEAST(COALESCE(retires_at, {NOW} + $3), {NOW} + $3) WHERE {of_kind}"
-    );
+    let limit =
+        format!("UPDATE {table} SET retires_at = LEAST(COALESCE(retires_at, {NOW} + $3), {NOW} + $3) WHERE {of_kind}");
     db.execute(&limit, &[&merchant.as_str(), &kind, &milliseconds(grace)]).await?;
     Ok(())
 }
@@ -177,9 +176,8 @@ async fn retire_others(
 async fn retire(db: &Connection, merchant: &MerchantId, id: &KeyId) -> Result<(), Trouble> {
     let mut changed = 0;
     for table in ["api_keys", "merchant_secrets"] {
-        let sql = format!(
-            "UPDATE {table} SET retires_at = {NOW} WHERE merchant_id = $1 AND id = $2 AND retires_at > {NOW}"
-        );
+        let sql =
+            format!("UPDATE {table} SET retires_at = {NOW} WHERE merchant_id = $1 AND id = $2 AND retires_at > {NOW}");
         changed += db.execute(&sql, &[&merchant.as_str(), &id.as_str()]).await?;
     }
     if changed == 1 { Ok(()) } else { Err(StoreError::Missing { what: "key in its grace time" }.into()) }

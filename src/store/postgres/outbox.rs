@@ -61,8 +61,7 @@ async fn record_violation(db: &Connection, session: &SessionId, found: &Violatio
     );
     let id = EventId::generate();
     let (directive, blocked) = (found.directive.name(), found.blocked.name());
-    let written =
-        db.execute(&sql, &[&id.as_str(), &Violation::EVENT, &directive, &blocked, &session.as_str()]).await?;
+    let written = db.execute(&sql, &[&id.as_str(), &Violation::EVENT, &directive, &blocked, &session.as_str()]).await?;
     Ok(written == 1)
 }
 

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 /// The oldest release that is known to do (`server_version_num`): 13.
 const OLDEST: u32 = 130_000;
 
-/// Asks for TLS before anything else is said (PostgreSQL, "SSLRequest").
+/// Asks for TLS before anything else is said (PostgreSQL, section 54.7).
 const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// Names to addresses: given by whoever may know the resolver.

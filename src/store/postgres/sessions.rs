@@ -125,19 +125,20 @@ async fn page(db: &Connection, query: &SessionQuery) -> Result<SessionPage, Trou
     // One text for each set of filters, so that each is served by its index.
     // A session whose time is over leaves its state's list at once, and is in
     // the list of its new state after the next sweep.
-    let mut filters = String::new();
+    let mut filters = Vec::new();
     let status = query.status.map(Status::name);
     if let Some(status) = &status {
         values.push(status);
-        filters += &format!(" AND s.status = ${} AND s.status = {}", values.len(), status_now());
+        filters.push(format!(" AND s.status = ${} AND s.status = {}", values.len(), status_now()));
     }
     if let Some(conversation_id) = &query.conversation_id {
         values.push(conversation_id);
-        filters += &format!(" AND s.conversation_id = ${}", values.len());
+        filters.push(format!(" AND s.conversation_id = ${}", values.len()));
     }
     let condition = format!(
-        "s.merchant_id = $1 AND s.mode = $2 AND (s.created_at, s.id) < ($3, $4){filters}
-         ORDER BY s.created_at DESC, s.id DESC LIMIT $5"
+        "s.merchant_id = $1 AND s.mode = $2 AND (s.created_at, s.id) < ($3, $4){}
+         ORDER BY s.created_at DESC, s.id DESC LIMIT $5",
+        filters.concat()
     );
     let mut sessions = several(db, &condition, &values).await?;
     let more = sessions.len() > query.limit as usize;

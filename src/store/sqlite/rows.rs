@@ -6,8 +6,8 @@ use crate::id::{MerchantId, SessionId};
 use crate::merchant::{AllowList, AllowedOrigin, AllowedUrl, Logo, Merchant, Theme};
 use crate::session::{Session, Status};
 use crate::store::StoreError;
-pub(super) use crate::store::columns::{milliseconds, mode, name_of, timestamp};
 use crate::store::columns::{from_json, named};
+pub(super) use crate::store::columns::{milliseconds, mode, name_of, timestamp};
 use rusqlite::Row;
 use serde::de::DeserializeOwned;
 
