@@ -1,7 +1,7 @@
 //! `vezne check-config`: reads the configuration as `serve` would and says what it means.
 
 use super::Failure;
-use crate::config::{CallbackConfig, Config, UpstreamConfig};
+use crate::config::{Backend, CallbackConfig, Config, UpstreamConfig};
 use crate::merchant::Mode;
 use clap::ValueHint;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ fn summary(config: &Config) -> String {
             say(saved, &format!("cards at {}", cardwall.url));
         }
     }
-    say("store", &config.store.path.display().to_string());
+    say("store", &store(&config.store.backend));
     say("master key", &config.keys.master.to_string());
     if let Some(previous) = &config.keys.previous {
         say("previous", &format!("{previous}, opens and does not seal"));
@@ -55,6 +55,13 @@ fn summary(config: &Config) -> String {
         say("warning", &warning);
     }
     lines.join("\n") + "\n"
+}
+
+fn store(backend: &Backend) -> String {
+    match backend {
+        Backend::Sqlite(path) => path.display().to_string(),
+        Backend::Postgres(postgres) => format!("PostgreSQL at {postgres}, {}", postgres.protocol()),
+    }
 }
 
 fn upstream(service: Option<&UpstreamConfig>) -> String {

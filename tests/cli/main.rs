@@ -158,6 +158,31 @@ fn provider_keys_come_by_standard_input_or_file_and_are_checked_then() {
 }
 
 #[test]
+fn cardwall_keys_are_two_lines_from_standard_input_or_a_file() {
+    let place = Place::new();
+    let id = place.create();
+    let set = ["merchant", "set-cardwall", &id, "--mode", "test"];
+    let (key, client) = ("private-key-1", "private-client-1");
+    assert_eq!(place.json(&["merchant", "show", &id])["cardwall"], serde_json::json!([]));
+    assert_eq!(place.run(&set, &format!("{key}\n{client}\n")).status.code(), Some(0));
+    assert_eq!(place.json(&["merchant", "show", &id])["cardwall"], serde_json::json!(["test"]));
+    let file = place.0.join("keys");
+    fs::write(&file, format!("\n  {key}  \r\n\n{client}")).unwrap();
+    let from_file = [&set[..], &["--keys-file", file.to_str().unwrap()]].concat();
+    assert_eq!(place.run(&from_file, "").status.code(), Some(0));
+    for wrong in ["", key, "a\nb\nc\n"] {
+        assert!(place.fails(&set, wrong, 2).contains("two lines"), "{wrong:?}");
+    }
+    let said = place.fails(&set, "private key\nprivate-client-1", 2);
+    assert!(said.contains("apikeyprivate") && !said.contains("private key\n"), "{said}");
+    let text = String::from_utf8(place.run(&["merchant", "show", &id], "").stdout).unwrap();
+    assert!(text.contains("CardWall keys for  test") && !text.contains(key), "{text}");
+    // They are counted among what a master key opens.
+    let status = place.json(&["keys", "status"]).to_string();
+    assert!(status.contains("\"secrets\":3"), "{status}");
+}
+
+#[test]
 fn keys_and_secrets_rotate() {
     let place = Place::new();
     let id = place.create();
