@@ -12,8 +12,8 @@ use crate::hardening::limits::Limits;
 use crate::hardening::secret::fill_random;
 use crate::hardening::{KeyringError, MasterKeyError, MasterKeys, request_head, stack};
 use crate::intake::FormTokens;
-use crate::page::{Pages, Violations};
 use crate::merchant::PerMode;
+use crate::page::{Pages, Violations};
 use crate::provider::card_token::CardTokenClient;
 use crate::provider::cardwall::{CardWallClient, SavedCards};
 use crate::provider::{CardTokenizer, upstream_tls};
@@ -232,8 +232,8 @@ struct ProviderTls {
 impl ProviderTls {
     fn load(config: &Config) -> Result<Self, TlsError> {
         let ProviderConfig { test, live, cardwall } = &config.provider;
-        let upstream = |service| with_tls(service, |service: &CardTokenConfig| &service.upstream);
-        let itself = |upstream| with_tls(upstream, |upstream| upstream);
+        let upstream = |service: &Option<CardTokenConfig>| with_tls(service.as_ref(), |service| &service.upstream);
+        let itself = |upstream: &Option<UpstreamConfig>| with_tls(upstream.as_ref(), |upstream| upstream);
         Ok(Self {
             card_token: PerMode { test: upstream(test)?, live: upstream(live)? },
             cardwall: PerMode { test: itself(&cardwall.test)?, live: itself(&cardwall.live)? },
@@ -263,10 +263,10 @@ impl ProviderTls {
 }
 
 fn with_tls<T: Clone>(
-    config: &Option<T>,
+    config: Option<&T>,
     upstream: fn(&T) -> &UpstreamConfig,
 ) -> Result<Option<Upstream<T>>, TlsError> {
-    config.as_ref().map(|config| Ok((config.clone(), upstream_tls(upstream(config))?))).transpose()
+    config.map(|config| Ok((config.clone(), upstream_tls(upstream(config))?))).transpose()
 }
 
 /// Ends sessions whose time is over, so that their merchants hear of it.

@@ -498,7 +498,10 @@ fn live_with_its_provider_is_taken() {
     let config = folder.read(&text).unwrap();
     let live = config.provider.live.as_ref().unwrap();
     assert!(config.live && config.warnings().is_empty());
-    assert_eq!((live.upstream.connect_timeout, live.upstream.timeout), (Duration::from_secs(3), Duration::from_secs(15)));
+    assert_eq!(
+        (live.upstream.connect_timeout, live.upstream.timeout),
+        (Duration::from_secs(3), Duration::from_secs(15))
+    );
     assert_eq!(live.retry_codes, ["0009", "0015"]);
     assert_eq!(live.merchant_codes, ["0001", "0003"]);
 }
@@ -528,7 +531,10 @@ fn variables_override_the_file() {
     assert_eq!(config.server.listen.len(), 2);
     assert_eq!(config.server.public_url.as_str(), "https://other.example.com/");
     assert!(matches!(&config.store.backend, Backend::Sqlite(path) if *path == folder.0.join("other.db")));
-    assert_eq!((live.upstream.connect_timeout, live.upstream.timeout), (Duration::from_secs(2), Duration::from_secs(2)));
+    assert_eq!(
+        (live.upstream.connect_timeout, live.upstream.timeout),
+        (Duration::from_secs(2), Duration::from_secs(2))
+    );
     assert!(live.retry_codes.is_empty() && live.unique_conversation_ids);
     assert_eq!(config.callback.retry, [1, 2, 3].map(Duration::from_secs));
     assert_eq!(config.egress.allow, ["10.0.0.0/8".parse().unwrap()]);

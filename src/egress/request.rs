@@ -2,9 +2,9 @@
 
 use super::ConnectError;
 use http_body_util::Full;
-use hyper::{Method, Request};
 use hyper::body::Bytes;
 use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::{Method, Request};
 use url::{Position, Url};
 
 /// A POST, as [`request`] makes it.
@@ -32,7 +32,8 @@ pub fn request(
     };
     headers.insert(HOST, host);
     let target = &url[Position::BeforePath..Position::AfterQuery];
-    let mut request = Request::builder().method(method).uri(target).body(Full::new(body)).map_err(|_| ConnectError::Url)?;
+    let mut request =
+        Request::builder().method(method).uri(target).body(Full::new(body)).map_err(|_| ConnectError::Url)?;
     *request.headers_mut() = headers;
     Ok(request)
 }

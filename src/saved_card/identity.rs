@@ -134,14 +134,16 @@ mod tests {
 
     #[test]
     fn everything_else_is_no_identity_number() {
-        for text in ["", "1", "123456789", "100000001466", "1000000014a", " 10000000146", "١٠٠٠٠٠٠٠١٤٦", "10000 000146"] {
+        for text in ["", "1", "123456789", "100000001466", "1000000014a", " 10000000146", "١٠٠٠٠٠٠٠١٤٦", "10000 000146"]
+        {
             assert_eq!(refusal(text), Some(IdentityError::Shape), "{text}");
         }
     }
 
     #[test]
     fn what_others_call_an_identity_is_masked_as_well() {
-        let cases = [("", None), ("1234567", Some("*******")), ("12345678", Some("12****78")), ("ışğüöçİI", Some("ış****İI"))];
+        let cases =
+            [("", None), ("1234567", Some("*******")), ("12345678", Some("12****78")), ("ışğüöçİI", Some("ış****İI"))];
         for (text, masked) in cases {
             assert_eq!(masked_identity(text).as_deref(), masked);
         }

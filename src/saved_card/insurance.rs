@@ -62,7 +62,8 @@ impl NewInsuranceCard {
             note("lastFour", "must be the number's last 4 digits");
         }
         let identity = identity(given.identity).map_err(|message| note("identity", message)).ok();
-        let expiry = expiry(given.expire_month, given.expire_year, now).map_err(|(field, message)| note(field, message));
+        let expiry =
+            expiry(given.expire_month, given.expire_year, now).map_err(|(field, message)| note(field, message));
         let all = (nickname, holder_name, bin, last_four, identity, expiry.ok());
         match all {
             (Some(nickname), Some(holder_name), Some(bin), Some(last_four), Some(identity), Some(expiry)) => {
@@ -159,6 +160,9 @@ mod tests {
         for bad in [40, 1999, 2100, 2025] {
             assert_eq!(refused(InsuranceFields { expire_year: Some(bad), ..good() }), ["expireYear"], "{bad}");
         }
-        assert_eq!(refused(InsuranceFields { expire_month: Some(10), expire_year: Some(2026), ..good() }), ["expireYear"]);
+        assert_eq!(
+            refused(InsuranceFields { expire_month: Some(10), expire_year: Some(2026), ..good() }),
+            ["expireYear"]
+        );
     }
 }

@@ -72,6 +72,8 @@ async fn a_card_is_saved_listed_masked_and_deleted() {
     let deleted = delete(&app, "c-1", &code_of(&listed[0])).await.expect(200).json();
     assert_eq!(deleted, without(expected, "uniqueCode"));
     assert!(cards(&app, "c-1").await.is_empty());
+    let named = with(card("c-2"), "nickname", json!("kartım 10000000146"));
+    assert_eq!(save(&app, &named).await.expect(201).json()["nickname"], "kartım ***********", "as a listing shows it");
     assert_eq!(delete(&app, "c-1", &code_of(&listed[0])).await.expect(404).problem(), "not-found");
 }
 
@@ -177,7 +179,8 @@ async fn each_published_code_has_a_clear_problem() {
         assert_eq!(answer.problem(), problem, "{code}");
         if field.is_empty() {
             let detail = answer.json()["detail"].as_str().unwrap().to_owned();
-            let expected = format!("code {code}; {}", if [-1, 999].contains(&code) { "what was asked may" } else { "nothing" });
+            let expected =
+                format!("code {code}; {}", if [-1, 999].contains(&code) { "what was asked may" } else { "nothing" });
             assert!(detail.contains(&expected), "{detail}");
         } else {
             assert_eq!(fields(&answer), [field]);
@@ -279,7 +282,7 @@ async fn a_merchant_never_sees_another_s_cards() {
 }
 
 fn impatient() -> Setup {
-    TestApp::stalling(Duration::from_secs(20)).set("provider.cardwall.test.timeout_ms", "500")
+    TestApp::stalling(Duration::from_secs(20)).set("provider.cardwall.test.timeout_ms", "4000")
 }
 
 #[tokio::test]
@@ -296,7 +299,7 @@ async fn a_slow_or_broken_provider_is_told_in_time_and_nothing_is_saved_twice() 
     for (customer, status, told) in cases {
         let started = Instant::now();
         let answer = save(&app, &card(customer)).await.expect(status);
-        assert!(started.elapsed() < Duration::from_secs(10), "{customer} took {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(15), "{customer} took {:?}", started.elapsed());
         assert!(answer.json()["detail"].as_str().unwrap().contains(told), "{customer}: {}", answer.text());
         expected += 1;
         assert_eq!(app.sandbox.cardwall().count(), expected, "{customer} was saved once");

@@ -57,7 +57,10 @@ fn names(code: &str, word: &str) -> bool {
 #[test]
 fn pure_modules_know_no_web_no_sql_no_clock() {
     let banned = ["actix_web", "rusqlite", "tokio", "hyper", "SystemTime", "Instant", "Timestamp::now"];
-    for source in sources().iter().filter(|source| ["card", "saved_card", "session", "merchant"].contains(&source.module.as_str())) {
+    for source in sources()
+        .iter()
+        .filter(|source| ["card", "saved_card", "session", "merchant"].contains(&source.module.as_str()))
+    {
         for word in banned {
             assert!(!source.code.contains(word), "{} names {word}", source.path);
         }

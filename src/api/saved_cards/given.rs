@@ -2,9 +2,7 @@
 
 use crate::card::Month;
 use crate::error::{self, Problem};
-use crate::saved_card::{
-    InsuranceFields, Mistake, NewInsuranceCard, RelationalIds, Scope, UniqueCode,
-};
+use crate::saved_card::{InsuranceFields, Mistake, NewInsuranceCard, RelationalIds, Scope, UniqueCode};
 use crate::session::InvalidField;
 use actix_web::web::Query;
 use jiff::Timestamp;
@@ -79,11 +77,11 @@ impl NewCard {
     pub fn check(&self) -> Result<(RelationalIds, NewInsuranceCard), Problem> {
         let ids = relational_ids([&self.relational_id1, &self.relational_id2, &self.relational_id3]);
         let fields = InsuranceFields {
-            nickname: Text::of(&self.nickname),
-            holder_name: Text::of(&self.holder_name),
-            bin: Text::of(&self.bin),
-            last_four: Text::of(&self.last_four),
-            identity: Text::of(&self.identity),
+            nickname: Text::of(self.nickname.as_ref()),
+            holder_name: Text::of(self.holder_name.as_ref()),
+            bin: Text::of(self.bin.as_ref()),
+            last_four: Text::of(self.last_four.as_ref()),
+            identity: Text::of(self.identity.as_ref()),
             expire_month: self.expire_month,
             expire_year: self.expire_year,
         };
@@ -102,8 +100,8 @@ impl Deletion {
     /// A problem with a mistake for each field.
     pub fn check(&self) -> Result<(RelationalIds, Scope, UniqueCode), Problem> {
         let ids = relational_ids([&self.relational_id1, &self.relational_id2, &self.relational_id3]);
-        let scope = Text::of(&self.scope).and_then(Scope::parse);
-        let code = Text::of(&self.unique_code).and_then(UniqueCode::parse);
+        let scope = Text::of(self.scope.as_ref()).and_then(Scope::parse);
+        let code = Text::of(self.unique_code.as_ref()).and_then(UniqueCode::parse);
         match (ids, scope, code) {
             (Ok(ids), Some(scope), Some(code)) => Ok((ids, scope, code)),
             (ids, scope, code) => {
@@ -117,7 +115,7 @@ impl Deletion {
 }
 
 fn relational_ids(given: [&Option<Text>; 3]) -> Result<RelationalIds, Vec<Mistake>> {
-    RelationalIds::parse(given.map(Text::of))
+    RelationalIds::parse(given.map(|id| Text::of(id.as_ref())))
 }
 
 fn invalid(mistakes: impl Iterator<Item = Mistake>) -> Problem {
@@ -129,8 +127,8 @@ fn invalid(mistakes: impl Iterator<Item = Mistake>) -> Problem {
 struct Text(Zeroizing<String>);
 
 impl Text {
-    fn of(given: &Option<Self>) -> Option<&str> {
-        given.as_ref().map(|text| text.0.as_str())
+    fn of(given: Option<&Self>) -> Option<&str> {
+        given.map(|text| text.0.as_str())
     }
 }
 

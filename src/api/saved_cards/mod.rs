@@ -11,8 +11,9 @@ use self::refusal::{Asked, problem};
 use super::body::json;
 use super::caller::Caller;
 use crate::error::{self, Problem};
-use crate::hardening::SealContext;
+use crate::hardening::{SealContext, SecretText};
 use crate::id::RequestId;
+use crate::provider::ProviderMessage;
 use crate::provider::cardwall::{CardWallError, CardWallKeys, SavedCards, SavedCardsCall, read_cardwall_keys};
 use crate::saved_card::{NewInsuranceCard, RelationalIds, SavedCard, Scope, UniqueCode};
 use crate::store::SecretKind;
@@ -138,7 +139,14 @@ impl<'a> Access<'a> {
                     tracing::info!(request_id, merchant, mode, outcome, code = code.0, "CardWall refused");
                 }
                 CardWallError::Keys(status) => {
-                    tracing::error!(request_id, merchant, mode, outcome, status, "CardWall refused the merchant's keys");
+                    tracing::error!(
+                        request_id,
+                        merchant,
+                        mode,
+                        outcome,
+                        status,
+                        "CardWall refused the merchant's keys"
+                    );
                 }
                 CardWallError::Provider(error) => {
                     tracing::warn!(request_id, merchant, mode, outcome, error = %error, "CardWall call failed");
@@ -151,11 +159,12 @@ impl<'a> Access<'a> {
 
 /// The card that was saved, as a listing would show it.
 fn saved(card: &NewInsuranceCard, code: Option<UniqueCode>) -> SavedCard {
+    let shown = |name: &SecretText| ProviderMessage::clean(name.expose()).map(|name| name.as_str().to_owned());
     SavedCard {
         scope: Scope::Insurance,
         code,
-        nickname: Some(card.nickname.expose().to_owned()),
-        holder_name: Some(card.holder_name.expose().to_owned()),
+        nickname: shown(&card.nickname),
+        holder_name: shown(&card.holder_name),
         bin: card.bin.clone(),
         last_four: card.last_four.clone(),
         expiry: Some(card.expiry),

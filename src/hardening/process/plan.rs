@@ -59,8 +59,8 @@ fn read_files(config: &Config) -> Vec<PathBuf> {
     // For name lookups; and SQLite's source of randomness.
     let system = ["/etc/resolv.conf", "/etc/hosts", "/dev/urandom"].map(PathBuf::from);
     let upstreams = config.provider.upstreams();
-    let trust = upstreams
-        .flat_map(|(_, upstream)| [&upstream.ca_file, &upstream.client_certificate, &upstream.client_key]);
+    let trust =
+        upstreams.flat_map(|(_, upstream)| [&upstream.ca_file, &upstream.client_certificate, &upstream.client_key]);
     let trust = trust.chain([&config.callback.ca_file]).flatten().cloned();
     sorted(system.into_iter().chain(trust).chain(database_files(config)))
 }

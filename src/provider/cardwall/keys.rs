@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn keys_come_back_as_they_were_written() {
-        let keys = read_cardwall_keys(&write_cardwall_keys(&secret("k-1"), &secret("c/2=")).ok().unwrap()).ok().unwrap();
+        let keys =
+            read_cardwall_keys(&write_cardwall_keys(&secret("k-1"), &secret("c/2=")).ok().unwrap()).ok().unwrap();
         let [key, client] = keys.headers();
         assert_eq!((key.to_str().unwrap(), client.to_str().unwrap()), ("k-1", "c/2="));
         assert!(key.is_sensitive() && client.is_sensitive());

@@ -40,8 +40,11 @@ pub trait SavedCards {
     ///
     /// # Errors
     /// [`CardWallError`]; see [`CardWallError::may_be_done`].
-    async fn save(&self, call: SavedCardsCall<'_>, card: &NewInsuranceCard)
-    -> Result<Option<UniqueCode>, CardWallError>;
+    async fn save(
+        &self,
+        call: SavedCardsCall<'_>,
+        card: &NewInsuranceCard,
+    ) -> Result<Option<UniqueCode>, CardWallError>;
 
     /// Deletes a card by the code that a listing has just given it.
     ///

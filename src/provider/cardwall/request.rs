@@ -7,8 +7,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-const KEYS: [HeaderName; 2] =
-    [HeaderName::from_static("apikeyprivate"), HeaderName::from_static("apiclientprivate")];
+const KEYS: [HeaderName; 2] = [HeaderName::from_static("apikeyprivate"), HeaderName::from_static("apiclientprivate")];
 const IDS: [HeaderName; 3] = [
     HeaderName::from_static("relationalid1"),
     HeaderName::from_static("relationalid2"),
@@ -58,8 +57,10 @@ struct Ids<'a> {
 struct Card<'a> {
     nickname: &'a str,
     holder_name: &'a str,
-    card_bin: &'a str,
-    card_last_four: &'a str,
+    #[serde(rename = "CardBin")]
+    bin: &'a str,
+    #[serde(rename = "CardLastFour")]
+    last_four: &'a str,
     identity: &'a str,
     month: u8,
     year: u16,
@@ -99,8 +100,8 @@ pub fn save(call: SavedCardsCall<'_>, card: &NewInsuranceCard) -> Sent {
     let card = Card {
         nickname: card.nickname.expose(),
         holder_name: card.holder_name.expose(),
-        card_bin: &card.bin,
-        card_last_four: &card.last_four,
+        bin: &card.bin,
+        last_four: &card.last_four,
         identity: card.identity.expose(),
         month: card.expiry.month(),
         year: card.expiry.year(),
@@ -114,7 +115,7 @@ pub fn delete(call: SavedCardsCall<'_>, code: &UniqueCode) -> Sent {
 }
 
 fn with_keys(call: SavedCardsCall<'_>) -> HeaderMap {
-    HeaderMap::from_iter(KEYS.into_iter().zip(call.keys.headers()))
+    KEYS.into_iter().zip(call.keys.headers()).collect()
 }
 
 fn with_body(call: SavedCardsCall<'_>, content: &impl Serialize) -> Sent {

@@ -37,9 +37,9 @@ impl Scene {
         Self { server, client, keys: CardWallKeys::parse("key-1", "client-1").unwrap(), ids }
     }
 
-    fn answering(status: u16, body: impl ToString) -> Self {
-        let text = answer(status, "Content-Type: application/json\r\n", &body.to_string());
-        Self::new(move |_| Reply::Keep(text.clone()))
+    fn answering(status: u16, body: impl ToString + Send + Sync + 'static) -> Self {
+        let head = "Content-Type: application/json\r\n";
+        Self::new(move |_| Reply::Keep(answer(status, head, &body.to_string())))
     }
 
     fn call(&self, scope: Scope) -> SavedCardsCall<'_> {
@@ -82,7 +82,9 @@ fn card() -> NewInsuranceCard {
 }
 
 fn success(body: Value) -> Value {
-    json!({ "ErrorCode": 0, "Result": true, "Message": "", "Body": body })
+    let mut answer = json!({ "ErrorCode": 0, "Result": true, "Message": "" });
+    answer["Body"] = body;
+    answer
 }
 
 fn listed() -> Value {
@@ -114,8 +116,9 @@ async fn a_listing_says_whose_cards_in_headers() {
     assert!(requests[0].head.starts_with("get /v2/paywall/card/insurance http/1.1\r\n"), "{}", requests[0].head);
     assert!(requests[1].head.starts_with("get /v2/paywall/card http/1.1\r\n"), "{}", requests[1].head);
     for request in &requests {
-        let sent = ["apikeyprivate", "apiclientprivate", "relationalid1", "relationalid2", "relationalid3", "includedetails"]
-            .map(|name| header(request, name));
+        let sent =
+            ["apikeyprivate", "apiclientprivate", "relationalid1", "relationalid2", "relationalid3", "includedetails"]
+                .map(|name| header(request, name));
         let expected = [Some("key-1"), Some("client-1"), Some("cust-1"), None, Some("a\"b\\c"), Some("false")];
         assert_eq!((sent, request.body.as_str()), (expected, ""));
     }
@@ -224,7 +227,7 @@ async fn nothing_but_the_protocol_is_believed() {
         (500, json!({ "ErrorCode": -1, "Result": false }), "status"),
     ];
     for (status, body, word) in cases {
-        assert_eq!(Scene::answering(status, &body).word().await, word, "{status} {body}");
+        assert_eq!(Scene::answering(status, body.clone()).word().await, word, "{status} {body}");
     }
     for text in ["", "<html>", "{", "{\"ErrorCode\":0,\"Result\":true,\"Body\":[{\"Name\":\"x"] {
         assert_eq!(Scene::answering(200, text).word().await, "not_json", "{text}");

@@ -47,7 +47,7 @@ impl Refusal {
     }
 
     /// The code as the journal has it.
-    pub fn text(&self) -> &'static str {
+    pub fn text(self) -> &'static str {
         self.texts().0
     }
 }
@@ -89,7 +89,9 @@ pub fn to_call(outcome: Result<Value, Refusal>, drill: Option<Drill>) -> HttpRes
             });
             send(StatusCode::OK, body.to_string())
         }
-        Some(Drill::Slow | Drill::CodesChange | Drill::Stale | Drill::Refuse(_)) | None => send(StatusCode::OK, body.to_string()),
+        Some(Drill::Slow | Drill::CodesChange | Drill::Stale | Drill::Refuse(_)) | None => {
+            send(StatusCode::OK, body.to_string())
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use super::merchant::SandboxMerchant;
 use super::service::Sandbox;
 use crate::saved_card::Scope;
 use actix_web::http::Method;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::web::{Bytes, Data, PayloadConfig, ServiceConfig, resource, route};
 use actix_web::{HttpRequest, HttpResponse};
 use answer::Refusal;
@@ -72,7 +72,12 @@ async fn answer(sandbox: &Sandbox, scope: Scope, request: &HttpRequest, body: &[
         _ => outcome,
     };
     let name = drill.map_or_else(|| done(request.method(), outcome.is_ok()), Drill::name);
-    note(sandbox, sandbox.cardwall().merchants[merchant].number.clone(), name, outcome.as_ref().err().map(Refusal::text));
+    note(
+        sandbox,
+        sandbox.cardwall().merchants[merchant].number.clone(),
+        name,
+        outcome.as_ref().err().map(|refusal| refusal.text()),
+    );
     if drill == Some(Drill::Slow) {
         tokio::time::sleep(sandbox.stall()).await;
     }
@@ -89,13 +94,8 @@ fn done(method: &Method, is_done: bool) -> &'static str {
 }
 
 fn note(sandbox: &Sandbox, merchant_number: String, outcome: &'static str, error_code: Option<&'static str>) {
-    let call = journal::Call {
-        at: Timestamp::now(),
-        conversation_id: String::new(),
-        merchant_number,
-        outcome,
-        error_code,
-    };
+    let call =
+        journal::Call { at: Timestamp::now(), conversation_id: String::new(), merchant_number, outcome, error_code };
     sandbox.note(call);
 }
 
@@ -127,7 +127,7 @@ impl CardWall {
 
     /// Who has both of these keys.
     fn merchant(&self, headers: &HeaderMap) -> Option<usize> {
-        let sent = ["apikeyprivate", "apiclientprivate"].map(|name| headers.get(name).map(|key| key.as_bytes()));
+        let sent = ["apikeyprivate", "apiclientprivate"].map(|name| headers.get(name).map(HeaderValue::as_bytes));
         let [Some(key), Some(client)] = sent else { return None };
         let has = |known: &KnownMerchant| {
             let [own_key, own_client] = &known.keys;
@@ -153,18 +153,18 @@ impl CardWall {
         let Ok(ids) = given.ids() else { return (Err(Refusal::PARAMETERS), None) };
         let drill = Drill::of(ids.first());
         let owner = Owner { merchant, scope, ids: ids.clone() };
-        let mut shelf = self.shelf();
+        let mut cards = self.shelf();
         let outcome = match *request.method() {
             _ if matches!(drill, Some(Drill::Refuse(_) | Drill::ServerError)) => Err(Refusal::GENERAL),
             Method::DELETE if drill == Some(Drill::Stale) => Err(Refusal::UNIQUE_CODE),
             Method::GET => {
                 if drill == Some(Drill::CodesChange) {
-                    shelf.change_codes();
+                    cards.change_codes();
                 }
-                shelf.list(&owner, given.includes_details())
+                cards.list(&owner, given.includes_details())
             }
-            Method::POST => given.card(scope).map(|card| shelf.save(owner, card, given.includes_details())),
-            Method::DELETE => given.unique_code().and_then(|code| shelf.delete(&owner, code)),
+            Method::POST => given.card(scope).map(|card| cards.save(owner, card, given.includes_details())),
+            Method::DELETE => given.unique_code().and_then(|code| cards.delete(&owner, code)),
             _ => Err(Refusal::PARAMETERS),
         };
         (outcome, Some(ids))

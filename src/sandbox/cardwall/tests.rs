@@ -31,7 +31,14 @@ impl Scene {
         Self { running, keys, other_keys, state }
     }
 
-    fn send_as(&self, keys: &[String; 2], method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Answer> {
+    fn send_as(
+        &self,
+        keys: &[String; 2],
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Option<Answer> {
         let own = [("apikeyprivate", keys[0].as_str()), ("apiclientprivate", keys[1].as_str())];
         let headers = [&own, headers].concat();
         request(self.running.address, method, path, &headers, body.as_bytes())
@@ -132,7 +139,8 @@ fn the_table_of_the_new_card_row_by_row() {
         }
     }
     for (bin, month, year, code) in [("411979", 1, 2040, 0), ("41197901", 1, 2024, 19)] {
-        let body = set(set(set(flat(), "CardBin", Some(json!(bin))), "Month", Some(json!(month))), "Year", Some(json!(year)));
+        let body =
+            set(set(set(flat(), "CardBin", Some(json!(bin))), "Month", Some(json!(month))), "Year", Some(json!(year)));
         assert_eq!(scene.save(&body), code);
     }
     for body in ["", "[]", "null", "{", "\"x\"", "7"] {

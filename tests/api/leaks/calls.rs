@@ -104,7 +104,9 @@ async fn saved_cards(drive: &Drive) {
         hear(drive, customer, &app.api("DELETE", SAVED).json(&wanted).send().await);
     }
     for field in ["relationalId1", "nickname", "holderName", "bin", "lastFour", "identity", "expireMonth", "scope"] {
-        for value in [json!(NUMBER), json!(IDENTITY), json!(27_182_818_254_u64), json!([IDENTITY]), json!({ IDENTITY: 1 })] {
+        for value in
+            [json!(NUMBER), json!(IDENTITY), json!(27_182_818_254_u64), json!([IDENTITY]), json!({ IDENTITY: 1 })]
+        {
             let wrong = new_card(CUSTOMER, json!({ field: value }));
             hear(drive, field, &app.api("POST", SAVED).json(&wrong).send().await);
             let wrong = json!({ "relationalId1": CUSTOMER, "scope": "insurance", "uniqueCode": "x", field: value });
@@ -130,7 +132,8 @@ fn new_card(customer: &str, changes: serde_json::Value) -> serde_json::Value {
         "relationalId1": customer, "nickname": "Maaş kartım", "holderName": "Deniz Yılmaz", "bin": "46034500",
         "lastFour": "0000", "identity": IDENTITY, "expireMonth": 1, "expireYear": 2040,
     });
-    card.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    let serde_json::Value::Object(changes) = changes else { panic!("{changes} is no object") };
+    card.as_object_mut().unwrap().extend(changes);
     card
 }
 

@@ -221,7 +221,8 @@ fn names_are_those_of_the_code() {
     wrong["expiresIn"] = 0.into();
     wrong["metadata"] = json!({ "": "" });
     let mut fields: BTreeSet<_> = refused(&wrong, Mode::Test).into_iter().map(str::to_owned).collect();
-    let saved = serde_json::from_value::<NewCard>(json!({ "relationalId2": "", "relationalId3": "", "expireMonth": 1 }));
+    let saved =
+        serde_json::from_value::<NewCard>(json!({ "relationalId2": "", "relationalId3": "", "expireMonth": 1 }));
     fields.extend(told(saved.unwrap().check().err()));
     fields.extend(told(serde_json::from_value::<NewCard>(json!({})).unwrap().check().err()));
     fields.extend(told(serde_json::from_value::<Deletion>(json!({})).unwrap().check().err()));

@@ -46,11 +46,7 @@ impl SavedCards for Provider {
         Ok(vec![card("code-1", Month::new(2040, 1)), card("code-2", None)])
     }
 
-    async fn save(
-        &self,
-        call: SavedCardsCall<'_>,
-        _: &NewInsuranceCard,
-    ) -> Result<Option<UniqueCode>, CardWallError> {
+    async fn save(&self, call: SavedCardsCall<'_>, _: &NewInsuranceCard) -> Result<Option<UniqueCode>, CardWallError> {
         Self::outcome(call).map(|()| UniqueCode::parse("code-3"))
     }
 
