@@ -10,6 +10,8 @@ mod place;
 
 mod merchants;
 mod outbox;
+#[cfg(feature = "sandbox")]
+mod refusals;
 mod schema;
 mod sealed;
 mod sessions;
