@@ -53,12 +53,15 @@ async fn an_outcome_waits_for_a_database_that_restarts() {
 #[tokio::test]
 async fn connections_that_the_server_ends_are_replaced_unseen() {
     let (app, cluster) = start(Setup::default()).await;
+    // Waits for their end: what a statement meets in between cannot be told apart.
+    let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'vezne'";
     for _ in 0..5 {
         let session = app.create_session(json!({})).await;
-        cluster
-            .run("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vezne'");
-        assert_eq!(app.status(&session).await, "open");
+        cluster.run("postgres", end);
         app.cancel(&session).await.expect(200);
+        cluster.run("postgres", end);
+        assert_eq!(app.status(&session).await, "canceled");
+        cluster.run("postgres", end);
     }
 }
 
