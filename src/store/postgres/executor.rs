@@ -142,8 +142,8 @@ impl Connections {
         loop {
             runs += 1;
             let connection = self.connection().await?;
-            let begun = Cell::new(false);
-            let attempt = transaction(&connection, kind, &begun, work);
+            let written = Cell::new(false);
+            let attempt = transaction(&connection, kind, &written, work);
             let done = match kind {
                 Kind::Migration => attempt.await,
                 _ => timeout(statement_timeout + MARGIN, attempt).await.unwrap_or(Err(Trouble::Slow)),
@@ -152,7 +152,7 @@ impl Connections {
                 Err(trouble) if trouble.is_loss() || connection.has_ended() => {
                     // A server that has gone has taken the others as well.
                     self.idle.borrow_mut().clear();
-                    if begun.get() || runs > 1 {
+                    if written.get() || runs > 1 {
                         return Err(trouble.into());
                     }
                 }
@@ -185,16 +185,16 @@ impl Connections {
     }
 }
 
-/// Runs an operation once; tells by `begun` when it may have written something.
+/// Runs an operation once; tells by `written` from when on something may be.
 async fn transaction<T>(
     connection: &Connection,
     kind: Kind,
-    begun: &Cell<bool>,
+    written: &Cell<bool>,
     work: &impl AsyncFn(&Connection) -> Result<T, Trouble>,
 ) -> Result<T, Trouble> {
     let Some(begin) = kind.begin() else { return work(connection).await };
     connection.batch(begin).await?;
-    begun.set(true);
+    written.set(true);
     match work(connection).await {
         Ok(done) => connection.batch("COMMIT").await.map(|()| done),
         Err(trouble) if trouble.is_loss() => Err(trouble),
