@@ -173,7 +173,7 @@ fn the_documented_defaults_are_the_defaults() {
         assert_eq!(format!("{set:?}"), unset, "{} = {value}", row.key);
         seen += 1;
     }
-    assert_eq!(seen, 23);
+    assert_eq!(seen, 25);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn the_documented_bounds_are_the_bounds() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 8);
+    assert_eq!(seen, 9);
 }
 
 #[test]
