@@ -27,7 +27,7 @@ use tokio::time::timeout;
 
 /// Callbacks on the wire at the same time, per process. One merchant can have
 /// twenty endpoints, and keeps fewer places than these.
-const CONCURRENT: u32 = 128;
+const CONCURRENT: u32 = 160;
 
 /// Of these, calls of endpoints that are only probed.
 const PROBES: usize = 32;
@@ -150,9 +150,9 @@ impl CallbackWorker {
         let usual = self.lease(limit, PER_ENDPOINT, Among::AllBut(left_out)).await;
         let mut started = self.start(usual);
         let places = PROBES.saturating_sub(self.endpoints.borrow().probes());
-        let probed = self.endpoints.borrow_mut().to_probe(places, Instant::now());
-        if !probed.is_empty() {
-            let probes = self.lease(limit, 1, Among::Only(probed)).await;
+        let failing = self.endpoints.borrow_mut().next_probes(places, Instant::now());
+        if !failing.is_empty() {
+            let probes = self.lease(limit, 1, Among::Only(failing)).await;
             started += self.start(probes);
         }
         started

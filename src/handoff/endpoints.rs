@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// Calls of one endpoint at a time, give or take one lease's worth.
-pub(super) const PER_ENDPOINT: u32 = 4;
+pub(super) const PER_ENDPOINT: u32 = 6;
 /// Failures in a row after which an endpoint is only probed.
 const FAILURES: u32 = 5;
 /// The first pause; each further one is twice as long.
@@ -94,7 +94,7 @@ impl Endpoints {
 
     /// Up to `limit` of those whose pause is over, the longest waiting first. If
     /// nothing is due for one of them, it is asked for again after a while.
-    pub fn to_probe(&mut self, limit: usize, now: Instant) -> Vec<Endpoint> {
+    pub fn next_probes(&mut self, limit: usize, now: Instant) -> Vec<Endpoint> {
         self.0.retain(|_, record| record.under_way > 0 || now - record.heard_of < MEMORY);
         let mut ready: Vec<(&Endpoint, &mut Record)> = self
             .0
@@ -132,7 +132,8 @@ mod tests {
     use crate::merchant::{AllowList, Mode};
 
     fn endpoint(merchant: &MerchantId, url: &str) -> Endpoint {
-        Endpoint::of(merchant, &AllowList::parse(&[url]).unwrap().check(url, Mode::Test).unwrap())
+        let list = AllowList::parse(&["https://shop.example/", "https://shop.example:8443/"]).unwrap();
+        Endpoint::of(merchant, &list.check(url, Mode::Test).unwrap())
     }
 
     fn some_endpoint() -> Endpoint {
@@ -175,21 +176,21 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_lead_to_probes_with_growing_pauses() {
+    fn failures_in_a_row_lead_next_probess_with_growing_pauses() {
         let mut now = Instant::now();
         let (mut endpoints, endpoint) = broken(now);
         assert_eq!((endpoints.not_as_usual(), endpoints.broken()), (vec![endpoint.clone()], 1));
         for pause in [5, 10, 20, 40, 60, 60].map(Duration::from_secs) {
-            assert!(endpoints.to_probe(9, now + pause - Duration::from_millis(1)).is_empty(), "{pause:?}");
+            assert!(endpoints.next_probes(9, now + pause.mul_f64(0.99)).is_empty(), "{pause:?}");
             now += pause;
-            assert_eq!(endpoints.to_probe(9, now), [endpoint.clone()]);
+            assert_eq!(endpoints.next_probes(9, now), vec![endpoint.clone()]);
             endpoints.begin(&endpoint, now);
             assert_eq!(endpoints.probes(), 1);
-            assert!(endpoints.to_probe(9, now + LONGEST_PAUSE).is_empty(), "one at a time");
+            assert!(endpoints.next_probes(9, now + LONGEST_PAUSE).is_empty(), "one at a time");
             endpoints.end(&endpoint, Health::Fails, now);
         }
         now += LONGEST_PAUSE;
-        assert_eq!(endpoints.to_probe(9, now), [endpoint.clone()]);
+        assert_eq!(endpoints.next_probes(9, now), vec![endpoint.clone()]);
         call(&mut endpoints, &endpoint, Health::Answers, now);
         assert!(endpoints.not_as_usual().is_empty() && endpoints.broken() == 0, "an answer ends it");
     }
@@ -209,7 +210,7 @@ mod tests {
         (0..8).for_each(|_| endpoints.begin(&endpoint, now));
         let broke: Vec<bool> = (0..8).map(|_| endpoints.end(&endpoint, Health::Fails, now)).collect();
         assert_eq!(broke.iter().filter(|broke| **broke).count(), 1);
-        assert_eq!(endpoints.to_probe(9, now + FIRST_PAUSE), [endpoint]);
+        assert_eq!(endpoints.next_probes(9, now + FIRST_PAUSE), [endpoint]);
     }
 
     #[test]
@@ -220,9 +221,9 @@ mod tests {
         let later = now + Duration::from_secs(1);
         (0..FAILURES).for_each(|_| call(&mut endpoints, &second, Health::Fails, later));
         let now = later + FIRST_PAUSE;
-        assert_eq!(endpoints.to_probe(1, now), [first.clone()]);
-        assert_eq!(endpoints.to_probe(1, now), [second], "nothing was due for the first one");
-        assert!(endpoints.to_probe(1, now).is_empty());
-        assert!(endpoints.to_probe(9, now + MEMORY).is_empty() && endpoints.not_as_usual().is_empty());
+        assert_eq!(endpoints.next_probes(1, now), vec![first.clone()]);
+        assert_eq!(endpoints.next_probes(1, now), [second], "nothing was due for the first one");
+        assert!(endpoints.next_probes(1, now).is_empty());
+        assert!(endpoints.next_probes(9, now + MEMORY).is_empty() && endpoints.not_as_usual().is_empty());
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod environment;
+mod events;
 mod hardening;
 mod keys;
 #[cfg(feature = "sandbox")]

@@ -7,7 +7,7 @@ use crate::egress::{Connector, Resolver, Roots, client_config};
 use crate::handoff::CallbackWorker;
 use crate::merchant::Mode;
 use crate::session::{Blocked, Directive, Violation};
-use crate::store::{EventKind, EventStore as _, SecretKind};
+use crate::store::{EventKind, SecretKind};
 use actix_web::dev::ServerHandle;
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::web::{Bytes, Data, to};
