@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_lead_next_probess_with_growing_pauses() {
+    fn failures_in_a_row_lead_to_probes_with_growing_pauses() {
         let mut now = Instant::now();
         let (mut endpoints, endpoint) = broken(now);
         assert_eq!((endpoints.not_as_usual(), endpoints.broken()), (vec![endpoint.clone()], 1));
