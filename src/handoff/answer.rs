@@ -15,7 +15,8 @@ const TOKEN_LIKE: usize = 16;
 
 /// The first of an answer's body as text on one line: what
 /// may be a card number is asterisks, and so is the token and what looks like one.
-pub(super) fn kept_of(body: &[u8], token: Option<&str>) -> String {
+#[must_use]
+pub fn kept_of(body: &[u8], token: Option<&str>) -> String {
     // NUL stands between the letters of text in UTF-16.
     let text: String = String::from_utf8_lossy(body).chars().filter(|letter| *letter != '\0').collect();
     // Groups of digits on lines of their own are a number, too.

@@ -9,6 +9,7 @@ mod redirect;
 pub mod result;
 mod verdict;
 
+pub use answer::kept_of;
 pub use callback::CallbackWorker;
 pub use counts::{CallbackCounts, CallbackTally};
 pub use message::{Message, Told, told_of, told_of_end};
