@@ -31,5 +31,6 @@ mod shown;
 mod storage;
 mod theme;
 mod vectors;
+mod verifiers;
 mod violations;
 mod wire;
