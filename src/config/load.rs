@@ -72,7 +72,7 @@ impl Config {
             hardening,
             page,
             server: server?,
-            store,
+            store: store?,
             keys: keys?,
             provider,
             callback,

@@ -17,6 +17,7 @@ mod retention;
 mod server;
 mod settings;
 mod source;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ pub use retention::RetentionConfig;
 pub use server::ServerConfig;
 pub use settings::{
     CallbackConfig, Config, DEFAULT_RETRY_SECONDS, EgressConfig, HardeningMode, LimitsConfig, LogConfig, LogFormat,
-    PageConfig, StoreConfig,
+    PageConfig,
 };
 pub use source::Environment;
+pub use store::{Backend, PostgresConfig, PostgresHost, StoreConfig};

@@ -3,9 +3,11 @@
 //! Composition lives above. Time is the database's: no operation takes the
 //! present moment, so a wrong clock on one node cannot break single use.
 
+mod columns;
 mod events;
 mod merchants;
 mod outbox;
+mod postgres;
 mod retention;
 mod sealed;
 mod sessions;
@@ -17,6 +19,7 @@ pub use events::{
 };
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
 pub use outbox::{Among, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, OutboxStore, Settlement};
+pub use postgres::{Access, Lookup, PostgresStore};
 pub use retention::{EndedCursor, PrunedSessions, RetentionStore};
 pub use sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, SealedStore, Vault};
 pub use sessions::{

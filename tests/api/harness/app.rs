@@ -19,7 +19,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use vezne::cli::merchant::Admin;
-use vezne::config::Config;
+use vezne::config::{Backend, Config};
 use vezne::id::MerchantId;
 
 /// A running service and everybody around it.
@@ -222,19 +222,19 @@ impl TestApp {
 
     /// The state and the last failure of each event, oldest first, as an operator sees them.
     pub fn events(&self) -> Vec<(String, Option<String>)> {
-        let database = Connection::open_with_flags(&self.config.store.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let database = Connection::open_with_flags(self.store_file(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let mut rows = database.prepare("SELECT state, last_reason FROM events ORDER BY id").unwrap();
         rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
     }
 
     /// Changes the store behind the service's back; says how many rows.
     pub fn alter(&self, statement: &str) -> usize {
-        Connection::open(&self.config.store.path).unwrap().execute(statement, []).unwrap()
+        Connection::open(self.store_file()).unwrap().execute(statement, []).unwrap()
     }
 
     /// One number that the store knows.
     pub fn stored(&self, query: &str) -> i64 {
-        Connection::open(&self.config.store.path).unwrap().query_row(query, [], |row| row.get(0)).unwrap()
+        Connection::open(self.store_file()).unwrap().query_row(query, [], |row| row.get(0)).unwrap()
     }
 
     /// The events of a query of `GET /v1/events`, as the merchant lists them.
@@ -267,6 +267,14 @@ impl TestApp {
 
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The file of a SQLite store.
+    pub fn store_file(&self) -> &Path {
+        match &self.config.store.backend {
+            Backend::Sqlite(path) => path,
+            Backend::Postgres(postgres) => panic!("the store is at {postgres}"),
+        }
     }
 
     /// Where the service keeps its files.
