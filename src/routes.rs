@@ -46,6 +46,10 @@ fn routes(config: &mut ServiceConfig) {
         .service(resource("/v1/sessions").route(get().to(api::list)).route(post().to(api::create)))
         .service(resource("/v1/sessions/{id}").route(get().to(api::read)))
         .service(resource("/v1/sessions/{id}/cancel").route(post().to(api::cancel)))
+        .service(resource("/v1/events").route(get().to(api::list_events)))
+        .service(resource("/v1/events/test").route(post().to(api::test_event)))
+        .service(resource("/v1/events/{id}").route(get().to(api::read_event)))
+        .service(resource("/v1/events/{id}/redeliver").route(post().to(api::redeliver_event)))
         .service(
             resource("/v1/saved-cards")
                 .route(get().to(api::list_saved_cards))

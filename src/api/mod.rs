@@ -2,12 +2,15 @@
 
 mod body;
 mod caller;
+mod cursor;
+mod events;
 mod openapi;
 mod problems;
 mod saved_cards;
 mod sessions;
 
 pub use body::json;
+pub use events::{list_events, read_event, redeliver_event, test_event};
 pub use openapi::openapi;
 pub use problems::{answer_problems, explain, not_found};
 pub use saved_cards::{delete_saved_card, list_saved_cards, save_card};

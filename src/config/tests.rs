@@ -214,7 +214,7 @@ fn the_documented_bounds_are_the_bounds() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 13);
+    assert_eq!(seen, 14);
 }
 
 #[test]

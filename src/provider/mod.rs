@@ -8,11 +8,11 @@ pub mod card_token;
 pub mod cardwall;
 mod client;
 mod credentials;
-mod digits;
 mod error;
 mod stored;
 mod token;
 
+use crate::card::digits;
 pub use client::{Outgoing, Upstream, UpstreamAnswer, upstream_tls};
 pub use credentials::{Credentials, CredentialsError, SecretKey};
 pub use digits::{holds_foreign_run, mask_runs};

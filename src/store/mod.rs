@@ -4,16 +4,23 @@
 //! present moment, so a wrong clock on one node cannot break single use.
 
 mod columns;
+mod events;
 mod merchants;
 mod outbox;
 mod postgres;
+mod retention;
 mod sealed;
 mod sessions;
 mod sqlite;
 
+pub use events::{
+    Attempt, Event, EventCursor, EventDetail, EventKind, EventPage, EventQuery, EventScope, EventState, EventStore,
+    KEPT_ATTEMPTS, Redelivery, Subject,
+};
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
-pub use outbox::{Delivery, DeliveryAsk, DeliveryOutcome, OutboxStore};
+pub use outbox::{Among, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, OutboxStore, Settlement};
 pub use postgres::{Access, Lookup, PostgresStore};
+pub use retention::{EndedCursor, PrunedSessions, RetentionStore};
 pub use sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, SealedStore, Vault};
 pub use sessions::{
     CancelOutcome, ClaimOutcome, CommitOutcome, SessionCursor, SessionPage, SessionQuery, SessionStore,
@@ -49,7 +56,7 @@ pub enum StoreError {
 
 /// Everything that is kept. Each operation is atomic when it returns.
 #[async_trait]
-pub trait Store: MerchantStore + SessionStore + OutboxStore + SealedStore {
+pub trait Store: MerchantStore + SessionStore + OutboxStore + EventStore + RetentionStore + SealedStore {
     /// Whether the store reads and writes.
     async fn ping(&self) -> Result<(), StoreError>;
 }

@@ -9,10 +9,12 @@
 //! Plain SQL: no advisory locks, no LISTEN, no extensions.
 
 mod connection;
+mod events;
 mod executor;
 mod merchants;
 mod migrate;
 mod outbox;
+mod retention;
 mod rows;
 mod sealed;
 mod server;

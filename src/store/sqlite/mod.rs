@@ -1,9 +1,13 @@
 //! The embedded store: SQLite in WAL mode, one writer, a few readers.
 
 mod backup;
+mod events;
 mod executor;
 mod merchants;
+#[cfg(test)]
+mod migrations;
 mod outbox;
+mod retention;
 mod rows;
 mod sealed;
 mod sessions;
@@ -28,6 +32,7 @@ const MIGRATIONS: &[(u32, &str)] = &[
     (1, include_str!("../migrations/sqlite/0001_initial.sql")),
     (2, include_str!("../migrations/sqlite/0002_embed_origin.sql")),
     (3, include_str!("../migrations/sqlite/0003_theme.sql")),
+    (4, include_str!("../migrations/sqlite/0004_events.sql")),
 ];
 
 /// Connections for short reads: as many as happen at the same time on a few cores.
@@ -40,7 +45,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const PING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Statements kept prepared per connection: a little more than there are.
-const PREPARED_STATEMENTS: usize = 48;
+const PREPARED_STATEMENTS: usize = 80;
 
 /// A SQLite file. `synchronous=FULL`: what was answered survives a power cut.
 pub struct SqliteStore {

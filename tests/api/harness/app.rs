@@ -7,10 +7,10 @@ use super::merchant::MerchantEndpoint;
 use super::multipart::Form;
 use super::result::Query;
 use super::sandbox::Provider;
-use super::scene::TempDir;
+use super::scene::{TempDir, eventually};
 use super::service::{Launch, Process, Service};
 use super::setup::Setup;
-use rusqlite::{Connection, OpenFlags};
+use super::store::Database;
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use vezne::cli::merchant::Admin;
-use vezne::config::{Backend, Config};
+use vezne::config::Config;
 use vezne::id::MerchantId;
 
 /// A running service and everybody around it.
@@ -34,6 +34,7 @@ pub struct TestApp {
     pub(super) address: SocketAddr,
     pub(super) config: Config,
     pub(super) directory: TempDir,
+    pub database: Database,
 }
 
 /// What the merchant was given.
@@ -94,6 +95,12 @@ impl TestApp {
     pub fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
         change(&mut self.config);
         self.restart();
+    }
+
+    /// Ends the service's process at once, by SIGKILL; [`Self::restart`] starts it again.
+    pub fn kill(&mut self) {
+        self.process();
+        drop(self.service.take());
     }
 
     /// The service's process, where it is one of its own.
@@ -216,9 +223,47 @@ impl TestApp {
 
     /// The state and the last failure of each event, oldest first, as an operator sees them.
     pub fn events(&self) -> Vec<(String, Option<String>)> {
-        let database = Connection::open_with_flags(self.store_file(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-        let mut rows = database.prepare("SELECT state, last_reason FROM events ORDER BY id").unwrap();
-        rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+        let rows = self.database.read("SELECT state, last_reason FROM events ORDER BY id").into_iter();
+        let event = |row: Vec<Option<String>>| <[_; 2]>::try_from(row).map(|[state, reason]| (state.unwrap(), reason));
+        rows.map(|row| event(row).unwrap()).collect()
+    }
+
+    /// Changes the store behind the service's back; says how many rows.
+    pub fn alter(&self, statement: &str) -> usize {
+        self.database.alter(statement)
+    }
+
+    /// One number that the store knows.
+    pub fn stored(&self, query: &str) -> i64 {
+        self.database.read(query)[0][0].as_ref().unwrap().parse().unwrap()
+    }
+
+    /// The events of a query of `GET /v1/events`, as the merchant lists them.
+    pub async fn listed(&self, query: &str) -> Vec<Value> {
+        let answer = self.api("GET", &format!("/v1/events?{query}")).send().await.expect(200).json();
+        answer["data"].as_array().unwrap().clone()
+    }
+
+    /// One event, as the merchant reads it.
+    pub async fn event(&self, id: &str) -> Value {
+        self.api("GET", &format!("/v1/events/{id}")).send().await.expect(200).json()
+    }
+
+    /// The one event of a session, once it is in this state.
+    pub async fn event_once(&self, session: &Session, state: &str) -> Value {
+        let ask = || async {
+            let listed = self.listed(&format!("session={}", session.id)).await;
+            assert!(listed.len() <= 1, "{listed:?}");
+            Some(self.event(listed.first()?["id"].as_str()?).await).filter(|event| event["state"] == state)
+        };
+        eventually(&format!("{state} of {}", session.id), ask).await
+    }
+
+    /// A session that is canceled at once, and whose callback goes there.
+    pub async fn ended(&self, callback_url: &str) -> Session {
+        let session = self.create_session(json!({ "callbackUrl": callback_url })).await;
+        self.cancel(&session).await.expect(200);
+        session
     }
 
     pub fn config(&self) -> &Config {
@@ -227,9 +272,9 @@ impl TestApp {
 
     /// The file of a SQLite store.
     pub fn store_file(&self) -> &Path {
-        match &self.config.store.backend {
-            Backend::Sqlite(path) => path,
-            Backend::Postgres(postgres) => panic!("the store is at {postgres}"),
+        match &self.database {
+            Database::Sqlite(path) => path,
+            Database::Postgres { name, .. } => panic!("the store is the database {name}"),
         }
     }
 
