@@ -194,7 +194,7 @@ fn the_documented_defaults_are_the_defaults() {
         assert_eq!(format!("{set:?}"), format!("{unset:?}"), "{} = {value}", row.key);
         seen += 1;
     }
-    assert_eq!(seen, 30);
+    assert_eq!(seen, 32);
 }
 
 #[test]
