@@ -1,6 +1,7 @@
 //! Builds the service from its configuration, then runs it. The only place that
 //! names concrete backends.
 
+use crate::api;
 use crate::config::{CardTokenConfig, Config, EgressConfig};
 use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsError, client_config};
 use crate::handoff::{CallbackWorker, Results};
@@ -153,6 +154,7 @@ fn window(config: &Config, keys: &MasterKeys, store: SharedStore) -> Result<Wind
     Ok(Window {
         results: Results::new(Arc::clone(&store), Arc::clone(&sealer)),
         form_tokens: FormTokens::new(keys)?,
+        calls: api::call_mac(keys)?,
         pages: Pages::new().with_privacy_notice(config.page.privacy_url.as_deref()),
         violations: Violations::default(),
         limits: Limits::new(&config.limits),
@@ -252,6 +254,7 @@ impl ProviderTls {
 /// Ends sessions whose time is over, so that their merchants hear of it.
 async fn sweep(window: Arc<Window>) {
     loop {
+        api::forget_old_keys(&window.store).await;
         let ended = window.store.expire_sessions(SWEEP_BATCH).await.unwrap_or_else(|error| {
             tracing::error!(error = %error, "the sweep failed");
             0

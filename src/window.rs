@@ -3,7 +3,7 @@
 
 use crate::handoff::Results;
 use crate::hardening::limits::Limits;
-use crate::hardening::{Sealer, SecretText};
+use crate::hardening::{Mac, Sealer, SecretText};
 use crate::intake::FormTokens;
 use crate::merchant::Mode;
 use crate::page::{Pages, Violations};
@@ -22,6 +22,8 @@ pub struct Window {
     pub store: SharedStore,
     /// Seals tokens and secrets at rest.
     pub sealer: Arc<Sealer>,
+    /// Keyed hashes of calls that have an idempotency key.
+    pub calls: Mac,
     /// Signed results.
     pub results: Results,
     /// Per-render tokens of the form.

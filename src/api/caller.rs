@@ -13,7 +13,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 /// A merchant whose key was checked. The only way to one is this extractor, so
-/// a handler that takes a `Caller` cannot be reached without a key.
+/// a handler that takes a `Caller` cannot be reached without a key. What stands
+/// before a handler may leave the caller that it has checked with the request.
 pub struct Caller {
     /// Whose key it is.
     pub merchant: Merchant,
@@ -30,6 +31,9 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
+            if let Some(checked) = request.extensions_mut().remove::<Self>() {
+                return Ok(checked);
+            }
             if request.extensions().get::<CardInHead>().is_some() {
                 return Err(Problem::new(&error::CARD_NUMBER));
             }

@@ -88,6 +88,7 @@ mod tests {
             let window = Data::new(Window {
                 results: Results::new(store.clone(), Arc::clone(&sealer)),
                 form_tokens: FormTokens::new(&master_keys).unwrap(),
+                calls: crate::api::call_mac(&master_keys).unwrap(),
                 pages: Pages::new(),
                 violations: Violations::default(),
                 limits: Limits::new(&LimitsConfig { api_per_second: 1000, page_per_minute: 1 }),

@@ -3,12 +3,14 @@
 //! Composition lives above. Time is the database's: no operation takes the
 //! present moment, so a wrong clock on one node cannot break single use.
 
+mod idempotency;
 mod merchants;
 mod outbox;
 mod sealed;
 mod sessions;
 mod sqlite;
 
+pub use idempotency::{IdempotencyStore, KnownUse, NewUse, UseBegun, UseEnd, UseId, UseState};
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
 pub use outbox::{Delivery, DeliveryAsk, DeliveryOutcome, OutboxStore};
 pub use sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, SealedStore, Vault};
@@ -46,7 +48,7 @@ pub enum StoreError {
 
 /// Everything that is kept. Each operation is atomic when it returns.
 #[async_trait]
-pub trait Store: MerchantStore + SessionStore + OutboxStore + SealedStore {
+pub trait Store: MerchantStore + SessionStore + OutboxStore + SealedStore + IdempotencyStore {
     /// Whether the store reads and writes.
     async fn ping(&self) -> Result<(), StoreError>;
 }

@@ -15,6 +15,7 @@ mod connections;
 mod handoffs;
 mod hardened;
 mod headers;
+mod idempotency;
 mod journey;
 mod keys;
 mod leaks;

@@ -55,7 +55,11 @@ impl fmt::Display for Rotation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "{} records sealed anew under {}", self.resealed, self.current)?;
         match self.after.under_previous() {
-            0 => write!(formatter, "nothing is left under {}: the previous key can be removed", self.previous),
+            0 => write!(
+                formatter,
+                "nothing is left under {}: the previous key can be removed, 24 hours after the last process sealed with it",
+                self.previous
+            ),
             left => write!(formatter, "left under {}: {left}", self.previous),
         }
     }

@@ -1,6 +1,7 @@
 //! The embedded store: SQLite in WAL mode, one writer, a few readers.
 
 mod executor;
+mod idempotency;
 mod merchants;
 mod outbox;
 mod rows;
@@ -27,6 +28,7 @@ const MIGRATIONS: &[(u32, &str)] = &[
     (1, include_str!("../migrations/sqlite/0001_initial.sql")),
     (2, include_str!("../migrations/sqlite/0002_embed_origin.sql")),
     (3, include_str!("../migrations/sqlite/0003_theme.sql")),
+    (5, include_str!("../migrations/sqlite/0005_idempotency.sql")),
 ];
 
 /// Connections for short reads: as many as happen at the same time on a few cores.
@@ -39,7 +41,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const PING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Statements kept prepared per connection: a little more than there are.
-const PREPARED_STATEMENTS: usize = 48;
+const PREPARED_STATEMENTS: usize = 64;
 
 /// A SQLite file. `synchronous=FULL`: what was answered survives a power cut.
 pub struct SqliteStore {
