@@ -15,6 +15,7 @@ use crate::provider::card_token::{self, CardTokenClient};
 use crate::routes;
 use crate::server::{self, CertificateError, ReloadingCertificate};
 use crate::store::{SharedStore, SqliteStore, StoreError};
+use crate::trail::Trail;
 use crate::window::{InFlight, Leases, Providers, Window};
 use actix_server::Server;
 use actix_web::web::Data;
@@ -132,11 +133,15 @@ impl Application {
             handle.stop(true).await;
         });
         actix_rt::spawn(self.callbacks.run());
+        let trail = Arc::clone(&self.window.trail);
+        actix_rt::spawn(Arc::clone(&trail).run());
         actix_rt::spawn(sweep(self.window));
         if let Some(certificate) = self.certificate {
             actix_rt::spawn(certificate.watch(CERTIFICATE_PERIOD));
         }
-        self.server.await
+        let ended = self.server.await;
+        trail.close().await;
+        ended
     }
 }
 
@@ -166,11 +171,17 @@ fn window(config: &Config, keys: &MasterKeys, store: SharedStore) -> Result<Wind
             test: config.provider.test.as_ref().map(lease),
             live: config.provider.live.as_ref().filter(|_| config.live).map(lease),
         },
+        trail: Trail::start(Arc::clone(&store), &started(config)),
         callback_wake: Arc::new(Notify::new()),
         in_flight: InFlight::default(),
         store,
         sealer,
     })
+}
+
+/// What the audit trail says of a start.
+fn started(config: &Config) -> String {
+    format!("version={} live={}", env!("CARGO_PKG_VERSION"), config.live)
 }
 
 fn callback_worker(config: &Config, window: &Window) -> Result<CallbackWorker, StartupError> {

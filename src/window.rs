@@ -9,6 +9,7 @@ use crate::merchant::Mode;
 use crate::page::{Pages, Violations};
 use crate::provider::CardTokenizer;
 use crate::store::SharedStore;
+use crate::trail::Trail;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,6 +45,8 @@ pub struct Window {
     pub callback_ports: Vec<u16>,
     /// How long a claim of each mode lasts, or `None` when the mode is not served.
     pub leases: Leases,
+    /// This process's part of the audit trail.
+    pub trail: Arc<Trail>,
     /// Wakes the callback worker when an event was written.
     pub callback_wake: Arc<Notify>,
     /// Cards on their way to the provider, for the drain to wait for.

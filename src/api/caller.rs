@@ -44,6 +44,7 @@ impl FromRequest for Caller {
             let Some(known) = window.store.authenticate(fingerprint).await? else {
                 return Err(refuse(&request, window));
             };
+            window.trail.key_used(&known.key);
             window.limits.merchant(known.merchant.id.as_str())?;
             if known.merchant.disabled_at.is_some() {
                 return Err(Problem::new(&error::MERCHANT_DISABLED));
@@ -65,6 +66,7 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
 
 /// Wrong keys count against the address that they come from.
 fn refuse(request: &HttpRequest, window: &Window) -> Problem {
+    window.trail.key_refused();
     let limited = request.peer_addr().map(|peer| window.limits.client(peer.ip()));
     match limited {
         Some(Err(too_many)) => too_many.into(),

@@ -18,6 +18,7 @@ mod tests {
     mod document;
     mod schema;
 
+    use crate::audit::{Action, Actor, ChainId, Note};
     use crate::config::LimitsConfig;
     use crate::handoff::{CARD_TOKEN_FIELD, Results};
     use crate::hardening::limits::Limits;
@@ -39,6 +40,11 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
     use tokio::sync::Notify;
+
+    /// An entry for a change that nobody looks at.
+    fn note() -> Note {
+        Note::new(ChainId::generate(), Actor::System, Action::MerchantUpdated)
+    }
 
     const LEASE: Duration = Duration::from_mins(1);
 
@@ -84,7 +90,7 @@ mod tests {
                 NewSecret { id, kind: *kind, sealed: secret }
             };
             let keys = vec![record(&test_key), record(&live_key)];
-            store.create_merchant(merchant.clone(), keys, kinds.iter().map(seal).collect()).await.unwrap();
+            store.create_merchant(merchant.clone(), keys, kinds.iter().map(seal).collect(), note()).await.unwrap();
             let window = Data::new(Window {
                 results: Results::new(store.clone(), Arc::clone(&sealer)),
                 form_tokens: FormTokens::new(&master_keys).unwrap(),
@@ -97,6 +103,7 @@ mod tests {
                 default_locale: "tr".to_owned(),
                 callback_ports: vec![443],
                 leases: Leases { test: Some(LEASE), live: None },
+                trail: crate::trail::Trail::start(store.clone(), ""),
                 callback_wake: Arc::new(Notify::new()),
                 in_flight: InFlight::default(),
                 store,

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod audit;
 mod check_config;
 #[cfg(feature = "sandbox")]
 mod demo;
@@ -8,6 +9,7 @@ mod failure;
 mod hardening_self_test;
 pub mod keys;
 pub mod merchant;
+mod operator;
 mod page_manifest;
 mod page_verify;
 mod residue;
@@ -19,6 +21,7 @@ mod serve;
 mod shop;
 
 pub use failure::Failure;
+pub use operator::Operator;
 
 use clap::{Parser, Subcommand};
 
@@ -50,6 +53,9 @@ enum Verb {
     /// Make a master key, replace it, see what rests under which
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// List, verify and prune the audit trail
+    #[command(subcommand)]
+    Audit(audit::Verb),
     /// List every script and style of the page, with hash and purpose
     PageManifest(page_manifest::Args),
     /// Compare a running page with what this program would send
@@ -82,6 +88,7 @@ impl Command {
             Verb::Sandbox(args) => sandbox::run(args),
             Verb::Merchant(verb) => merchant::run(verb),
             Verb::Keys(verb) => keys::run(verb),
+            Verb::Audit(verb) => audit::run(verb),
             Verb::PageManifest(args) => {
                 page_manifest::run(&args);
                 Ok(())

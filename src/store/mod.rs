@@ -3,6 +3,7 @@
 //! Composition lives above. Time is the database's: no operation takes the
 //! present moment, so a wrong clock on one node cannot break single use.
 
+mod audit;
 mod idempotency;
 mod merchants;
 mod outbox;
@@ -10,6 +11,7 @@ mod sealed;
 mod sessions;
 mod sqlite;
 
+pub use audit::{AuditQuery, AuditStore};
 pub use idempotency::{IdempotencyStore, KnownUse, NewUse, UseBegun, UseEnd, UseId, UseState};
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
 pub use outbox::{Delivery, DeliveryAsk, DeliveryOutcome, OutboxStore};
@@ -48,7 +50,7 @@ pub enum StoreError {
 
 /// Everything that is kept. Each operation is atomic when it returns.
 #[async_trait]
-pub trait Store: MerchantStore + SessionStore + OutboxStore + SealedStore + IdempotencyStore {
+pub trait Store: MerchantStore + SessionStore + OutboxStore + SealedStore + IdempotencyStore + AuditStore {
     /// Whether the store reads and writes.
     async fn ping(&self) -> Result<(), StoreError>;
 }

@@ -9,6 +9,7 @@
 mod harness;
 
 mod adversity;
+mod audit;
 mod bad_input;
 mod callbacks;
 mod connections;

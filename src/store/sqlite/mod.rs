@@ -1,5 +1,6 @@
 //! The embedded store: SQLite in WAL mode, one writer, a few readers.
 
+mod audit;
 mod executor;
 mod idempotency;
 mod merchants;
@@ -29,6 +30,7 @@ const MIGRATIONS: &[(u32, &str)] = &[
     (2, include_str!("../migrations/sqlite/0002_embed_origin.sql")),
     (3, include_str!("../migrations/sqlite/0003_theme.sql")),
     (5, include_str!("../migrations/sqlite/0005_idempotency.sql")),
+    (6, include_str!("../migrations/sqlite/0006_audit.sql")),
 ];
 
 /// Connections for short reads: as many as happen at the same time on a few cores.

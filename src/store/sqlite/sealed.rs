@@ -65,6 +65,7 @@ fn replace(db: &Connection, vault: Vault, changes: &[Resealed]) -> Result<u32, S
 mod tests {
     use super::super::SqliteStore;
     use super::*;
+    use crate::audit::{Action, Actor, ChainId, Note};
     use crate::id::{KeyId, MerchantId};
     use crate::merchant::{AllowList, Merchant};
     use crate::store::{MerchantStore, NewSecret, SecretKind};
@@ -96,9 +97,10 @@ mod tests {
             disabled_at: None,
             created_at: jiff::Timestamp::now(),
         };
+        let note = Note::new(ChainId::generate(), Actor::System, Action::MerchantCreated);
         let secret = || NewSecret { id: KeyId::generate(), kind: SecretKind::Result, sealed: sealed("old") };
         store
-            .create_merchant(merchant, Vec::new(), std::iter::repeat_with(secret).take(count).collect())
+            .create_merchant(merchant, Vec::new(), std::iter::repeat_with(secret).take(count).collect(), note)
             .await
             .unwrap();
         (folder, store)

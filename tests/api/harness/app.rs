@@ -101,6 +101,11 @@ impl TestApp {
         self.service.as_ref().unwrap().process()
     }
 
+    /// Ends the service's process at once (SIGKILL).
+    pub fn kill(&mut self) {
+        self.service.take().unwrap().kill();
+    }
+
     /// Ends the service, which drains first; returns what its process has printed.
     pub fn stop(&mut self) -> String {
         self.service.take().unwrap().stop()

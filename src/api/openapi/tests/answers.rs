@@ -1,7 +1,7 @@
 //! The document against what the service really answers.
 
 use super::schema::Document;
-use super::{Answer, Api};
+use super::{Answer, Api, note};
 use crate::error::KINDS;
 use crate::id::SessionId;
 use crate::store::SecretKind;
@@ -221,7 +221,7 @@ async fn every_described_problem_is_answered_as_described() {
     answers.push(("get", READ, without_secrets.call(read(&session)).await));
     let mut disabled = api.merchant.clone();
     disabled.disabled_at = Some(jiff::Timestamp::now());
-    api.window.store.update_merchant(disabled).await.unwrap();
+    api.window.store.update_merchant(disabled, note()).await.unwrap();
     answers.push(("get", LIST, api.call(TestRequest::get().uri(LIST)).await));
 
     let mut seen = BTreeSet::new();
