@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod audit;
+mod backup;
 mod check_config;
 #[cfg(feature = "sandbox")]
 mod demo;
@@ -56,6 +57,8 @@ enum Verb {
     /// List, verify and prune the audit trail
     #[command(subcommand)]
     Audit(audit::Verb),
+    /// Copy the store into a new file, while the window goes on serving
+    Backup(backup::Args),
     /// List every script and style of the page, with hash and purpose
     PageManifest(page_manifest::Args),
     /// Compare a running page with what this program would send
@@ -89,6 +92,7 @@ impl Command {
             Verb::Merchant(verb) => merchant::run(verb),
             Verb::Keys(verb) => keys::run(verb),
             Verb::Audit(verb) => audit::run(verb),
+            Verb::Backup(args) => backup::run(&args),
             Verb::PageManifest(args) => {
                 page_manifest::run(&args);
                 Ok(())

@@ -30,5 +30,6 @@ mod shown;
 mod storage;
 mod theme;
 mod vectors;
+mod verifiers;
 mod violations;
 mod wire;

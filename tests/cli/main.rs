@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod audit;
+mod backup;
 mod environment;
 mod hardening;
 mod keys;

@@ -1,6 +1,7 @@
 //! The embedded store: SQLite in WAL mode, one writer, a few readers.
 
 mod audit;
+mod backup;
 mod executor;
 mod idempotency;
 mod merchants;
