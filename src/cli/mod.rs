@@ -10,6 +10,7 @@ mod failure;
 mod hardening_self_test;
 pub mod keys;
 pub mod merchant;
+mod migrate;
 mod operator;
 mod page_manifest;
 mod page_verify;
@@ -57,6 +58,8 @@ enum Verb {
     /// List, verify and prune the audit trail
     #[command(subcommand)]
     Audit(audit::Verb),
+    /// Bring the store's schema up to date
+    Migrate(migrate::Args),
     /// Copy the store into a new file, while the window goes on serving
     Backup(backup::Args),
     /// List every script and style of the page, with hash and purpose
@@ -92,6 +95,7 @@ impl Command {
             Verb::Merchant(verb) => merchant::run(verb),
             Verb::Keys(verb) => keys::run(verb),
             Verb::Audit(verb) => audit::run(verb),
+            Verb::Migrate(args) => migrate::run(&args),
             Verb::Backup(args) => backup::run(&args),
             Verb::PageManifest(args) => {
                 page_manifest::run(&args);

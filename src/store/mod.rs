@@ -4,9 +4,11 @@
 //! present moment, so a wrong clock on one node cannot break single use.
 
 mod audit;
+mod columns;
 mod idempotency;
 mod merchants;
 mod outbox;
+mod postgres;
 mod sealed;
 mod sessions;
 mod sqlite;
@@ -15,6 +17,7 @@ pub use audit::{AuditQuery, AuditStore};
 pub use idempotency::{IdempotencyStore, KnownUse, NewUse, UseBegun, UseEnd, UseId, UseState};
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
 pub use outbox::{Delivery, DeliveryAsk, DeliveryOutcome, OutboxStore};
+pub use postgres::{Access, Lookup, PostgresStore};
 pub use sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, SealedStore, Vault};
 pub use sessions::{
     CancelOutcome, ClaimOutcome, CommitOutcome, SessionCursor, SessionPage, SessionQuery, SessionStore,

@@ -10,7 +10,7 @@ use vezne::trail::Trail;
 
 /// The entries of the chain that the service's first entry is in: action, actor, outcome, count.
 fn entries(app: &TestApp) -> Vec<(String, String, String, i64)> {
-    let database = Connection::open(&app.config().store.path).unwrap();
+    let database = Connection::open(app.store_file()).unwrap();
     let mut rows = database
         .prepare(
             "SELECT action, actor || ' ' || actor_name, outcome, count FROM audit_entries WHERE chain =
@@ -28,7 +28,7 @@ fn actions(app: &TestApp) -> Vec<String> {
 
 /// `vezne audit verify` on this service's store.
 fn verify(app: &TestApp, more: &[&str]) -> Value {
-    let store = app.config().store.path.to_str().unwrap().to_owned();
+    let store = app.store_file().to_str().unwrap().to_owned();
     let key = app.file("master.key").to_str().unwrap().to_owned();
     let output = Command::new(env!("CARGO_BIN_EXE_vezne"))
         .args(["audit", "verify", "--json"])
@@ -88,7 +88,7 @@ async fn a_process_that_is_killed_leaves_a_chain_that_verifies_as_unclosed() {
     assert_eq!(report["heads"], exported.len());
     // Its end is cut off, and the store's own record made to fit: the log tells.
     let chain = report["unclosed"][0].as_str().unwrap();
-    let database = Connection::open(&app.config().store.path).unwrap();
+    let database = Connection::open(app.store_file()).unwrap();
     database
         .execute_batch(&format!(
             "DROP TRIGGER audit_entries_go_by_pruning;
@@ -105,7 +105,7 @@ async fn a_process_that_is_killed_leaves_a_chain_that_verifies_as_unclosed() {
 async fn two_windows_on_one_store_have_two_chains() {
     let app = TestApp::start().await;
     let started = || {
-        let database = Connection::open(&app.config().store.path).unwrap();
+        let database = Connection::open(app.store_file()).unwrap();
         let sql = "SELECT count(DISTINCT chain) FROM audit_entries WHERE action = 'service.started'";
         database.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap()
     };
@@ -120,7 +120,7 @@ async fn two_windows_on_one_store_have_two_chains() {
 async fn while_the_store_is_away_counts_add_up_and_nothing_is_lost() {
     let app = TestApp::start().await;
     let trail = Trail::start(open_store(app.config()).unwrap(), "beside");
-    let database = Connection::open(&app.config().store.path).unwrap();
+    let database = Connection::open(app.store_file()).unwrap();
     let full = "CREATE TRIGGER full BEFORE INSERT ON audit_entries BEGIN SELECT RAISE(ABORT, 'disk full'); END";
     eventually("the start", || async { (!actions(&app).is_empty()).then_some(()) }).await;
     database.execute_batch(full).unwrap();

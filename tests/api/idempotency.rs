@@ -27,7 +27,7 @@ async fn count(app: &TestApp) -> usize {
 
 /// Changes the keys' rows behind the service's back.
 fn change(app: &TestApp, change: &str) {
-    let database = Connection::open(&app.config().store.path).unwrap();
+    let database = Connection::open(app.store_file()).unwrap();
     database.busy_timeout(PATIENCE).unwrap();
     assert!(database.execute(&format!("UPDATE idempotency_keys SET {change}"), []).unwrap() > 0);
 }
@@ -183,7 +183,7 @@ async fn a_call_goes_on_when_its_client_has_gone() {
 async fn after_a_failure_of_ours_the_same_call_is_run_and_no_other() {
     let app = TestApp::start().await;
     let body = wanted(json!({}));
-    let database = Connection::open(&app.config().store.path).unwrap();
+    let database = Connection::open(app.store_file()).unwrap();
     database.execute_batch("ALTER TABLE sessions RENAME TO gone").unwrap();
     create(&app, KEY, &body).await.expect(503);
     database.execute_batch("ALTER TABLE gone RENAME TO sessions").unwrap();
@@ -243,7 +243,7 @@ async fn after_a_day_a_key_is_as_new() {
     let app = TestApp::start().await;
     let body = wanted(json!({}));
     create(&app, KEY, &body).await.expect(201);
-    let database = Connection::open(&app.config().store.path).unwrap();
+    let database = Connection::open(app.store_file()).unwrap();
     let life = "SELECT max(abs(expires_at - (unixepoch('subsec') + 86400) * 1000)) FROM idempotency_keys";
     let off: f64 = database.query_row(life, [], |row| row.get(0)).unwrap();
     assert!(off < 60_000.0, "{off}");

@@ -1,8 +1,8 @@
 //! The audit trail.
 
-use super::rows::{milliseconds, timestamp};
 use super::{NOW, SqliteStore};
 use crate::audit::{Anchors, ChainId, ChainRecord, Entry, Hash, Head, Note, anchors_digest};
+use crate::store::columns::{milliseconds, timestamp};
 use crate::store::{AuditQuery, AuditStore, StoreError};
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -1,8 +1,8 @@
 //! Idempotency keys.
 
-use super::rows::milliseconds;
 use super::{NOW, SqliteStore};
 use crate::hardening::Sealed;
+use crate::store::columns::milliseconds;
 use crate::store::{IdempotencyStore, KnownUse, NewUse, StoreError, UseBegun, UseEnd, UseId, UseState};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
