@@ -46,7 +46,7 @@ async fn a_change_and_its_entry_are_there_together_or_neither(place: Place) {
     let store = place.node();
     let mut owner = merchant(&store).await;
     let chain = ChainId::generate();
-    owner.name = "Deniz".to_owned();
+    "Deniz".clone_into(&mut owner.name);
     let change = note(&chain, Action::MerchantUpdated).on(owner.id.as_str()).detail("fields=name");
     store.update_merchant(owner.clone(), change).await.unwrap();
     let entries = store.audit_chain(chain.clone(), 0, 10).await.unwrap();

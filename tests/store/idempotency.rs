@@ -37,11 +37,11 @@ async fn of_many_that_begin_one_runs(place: Place) {
     let (store, other) = (place.node(), place.node());
     let id = new(&store, LONG).await.id;
     let begin = |number: usize| {
-        let (store, id) = (if number % 2 == 0 { &store } else { &other }, id.clone());
+        let (store, id) = (if number.is_multiple_of(2) { &store } else { &other }, id.clone());
         async move { matches!(store.begin_use(new_of(id, LONG)).await.unwrap(), UseBegun::First) }
     };
-    let begun = futures_util::future::join_all((0..20).map(begin)).await;
-    assert_eq!(begun.iter().filter(|first| **first).count(), 1);
+    let firsts = futures_util::future::join_all((0..20).map(begin)).await;
+    assert_eq!(firsts.iter().filter(|first| **first).count(), 1);
     let known = known(&store, &id).await;
     assert_eq!((known.mac, known.mac_key.as_str(), known.names), (vec![7; 32], "4a04c885", sealed("names")));
     assert!(matches!(known.state, UseState::Running) && known.fence == 1);
@@ -79,7 +79,8 @@ async fn an_interrupted_call_is_taken_over_by_one(place: Place) {
         matches!(known(&store, &id).await.state, UseState::Interrupted).then_some(())
     })
     .await;
-    let takeovers = (0..10).map(|number| store_resume(if number % 2 == 0 { &store } else { &other }, &id, 1));
+    let takeovers =
+        (0..10_usize).map(|number| store_resume(if number.is_multiple_of(2) { &store } else { &other }, &id, 1));
     let taken = futures_util::future::join_all(takeovers).await;
     assert_eq!(taken.into_iter().flatten().collect::<Vec<_>>(), [2]);
 }

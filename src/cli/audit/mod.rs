@@ -111,7 +111,7 @@ pub fn run(verb: Verb) -> Result<(), Failure> {
 
 fn open(common: &Common) -> Result<(Operator, SharedStore), Failure> {
     let config = Config::load(common.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
-    let store = open_store(&config).map_err(crate::startup::StartupError::from)?;
+    let store = open_store(&config)?;
     Ok((Operator::here(), store))
 }
 
