@@ -151,6 +151,13 @@ impl Note {
         Self { detail: clean(detail), ..self }
     }
 
+    /// One more particular.
+    #[must_use]
+    pub fn and(self, detail: &str) -> Self {
+        let detail = format!("{} {detail}", self.detail);
+        self.detail(detail.trim_start())
+    }
+
     /// How it ended.
     #[must_use]
     pub fn outcome(self, outcome: Outcome) -> Self {

@@ -44,7 +44,10 @@ impl Operator {
         done: Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let Err(error) = done else { return Ok(()) };
-        if let Err(unwritten) = store.append_audit(vec![note.outcome(Outcome::Failed)]).await {
+        let note = note.outcome(Outcome::Failed);
+        // Away, the store may have made the change all the same: then its own entry is there as well.
+        let note = if matches!(error, StoreError::Unavailable(_)) { note.and("answer=lost") } else { note };
+        if let Err(unwritten) = store.append_audit(vec![note]).await {
             eprintln!("the audit trail does not have this attempt: {unwritten}");
         }
         Err(error)

@@ -12,6 +12,8 @@ mod audit;
 mod idempotency;
 mod merchants;
 mod outbox;
+#[cfg(feature = "sandbox")]
+mod refusals;
 mod schema;
 mod sealed;
 mod sessions;
