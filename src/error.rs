@@ -58,6 +58,8 @@ kinds! {
         "See the list of calls in the documentation.";
     SESSION_ENDED = 409 "session-ended" "The session has ended and does not change any more"
         "Read it with GET /v1/sessions/{id}; its outcome is final.";
+    EVENT_UNADDRESSED = 409 "event-unaddressed" "The event has no address to go to"
+        "Its session had no `callbackUrl`. Read the event or the session; there is nobody to call.";
     PROVIDER_NOT_SET = 409 "provider-not-set" "The merchant has no provider credentials for this mode"
         "The operator sets them with `vezne merchant set-provider`.";
     IDEMPOTENCY_IN_FLIGHT = 409 "idempotency-in-flight" "The first call with this Idempotency-Key is still being answered"
@@ -122,7 +124,7 @@ impl Problem {
     /// can mend what was wrong (an allow-list, missing credentials) or waiting helps.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        [MALFORMED_BODY.slug, SESSION_ENDED.slug].contains(&self.kind.slug)
+        [MALFORMED_BODY.slug, SESSION_ENDED.slug, EVENT_UNADDRESSED.slug].contains(&self.kind.slug)
     }
 
     /// A failure of ours: its cause goes to the log, under the request's id,

@@ -51,6 +51,8 @@ pub mod provider;
 #[forbid(unsafe_code)]
 pub mod residue;
 #[forbid(unsafe_code)]
+pub mod retention;
+#[forbid(unsafe_code)]
 pub mod routes;
 #[cfg(feature = "sandbox")]
 #[forbid(unsafe_code)]

@@ -6,7 +6,7 @@ mod store;
 pub use store::{migrate_store, open_store};
 
 use crate::api;
-use crate::config::{CardTokenConfig, Config, EgressConfig};
+use crate::config::{CardTokenConfig, Config, EgressConfig, RetentionConfig};
 use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsError, client_config};
 use crate::handoff::{CallbackWorker, Results};
 use crate::hardening::limits::Limits;
@@ -16,6 +16,7 @@ use crate::intake::FormTokens;
 use crate::page::{Pages, Violations};
 use crate::provider::CardTokenizer;
 use crate::provider::card_token::{self, CardTokenClient};
+use crate::retention;
 use crate::routes;
 use crate::server::{self, CertificateError, ReloadingCertificate};
 use crate::store::{SharedStore, StoreError};
@@ -31,7 +32,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 /// Added to the provider's time for a claim's lease: the commit, and clocks
 /// that do not tick alike.
@@ -84,6 +85,7 @@ pub struct Application {
     callbacks: CallbackWorker,
     certificate: Option<Arc<ReloadingCertificate>>,
     window: Arc<Window>,
+    retention: RetentionConfig,
     drain: Duration,
 }
 
@@ -112,7 +114,7 @@ impl Application {
         let callbacks = callback_worker(config, &window)?;
         let server = serve(config, listeners, certificate.clone(), Arc::clone(&window), tls)?;
         let drain = Duration::from_secs(config.server.shutdown_seconds);
-        Ok(Self { server, addresses, callbacks, certificate, window, drain })
+        Ok(Self { server, addresses, callbacks, certificate, window, retention: config.retention.clone(), drain })
     }
 
     /// Where it listens; tells the port where 0 was asked for.
@@ -130,8 +132,10 @@ impl Application {
         let handle = self.server.handle();
         let window = Arc::clone(&self.window);
         let patience = self.drain;
+        let (stop_callbacks, stopping) = oneshot::channel::<()>();
         actix_rt::spawn(async move {
             shutdown.await;
+            drop(stop_callbacks);
             tracing::info!(count = window.in_flight.count(), "draining");
             handle.pause().await;
             // Cards whose browsers have gone hold no connection open, and their
@@ -139,16 +143,19 @@ impl Application {
             let _ = tokio::time::timeout(patience, window.in_flight.none()).await;
             handle.stop(true).await;
         });
-        actix_rt::spawn(self.callbacks.run());
         let trail = Arc::clone(&self.window.trail);
         actix_rt::spawn(Arc::clone(&trail).run());
+        let callbacks = actix_rt::spawn(self.callbacks.run_until(async { drop(stopping.await) }, patience));
+        actix_rt::spawn(retention::enforce(Arc::clone(&self.window.store), self.retention));
         actix_rt::spawn(sweep(self.window));
         if let Some(certificate) = self.certificate {
             actix_rt::spawn(certificate.watch(CERTIFICATE_PERIOD));
         }
-        let ended = self.server.await;
+        let served = self.server.await;
+        // What is on the wire may end within the same time; the rest is handed back.
+        let _ = callbacks.await;
         trail.close().await;
-        ended
+        served
     }
 }
 

@@ -85,6 +85,12 @@ impl Trail {
         self.waiting().refused += 1;
     }
 
+    /// An entry of this process for what somebody does with an API key.
+    #[must_use]
+    pub fn note_of_key(&self, key: &KeyId, action: Action) -> Note {
+        self.note(Actor::ApiKey(key.clone()), action)
+    }
+
     /// Records that card data is about to be shown to its holder, or was refused:
     /// to be awaited before anything is shown. `token_digest` is that of results.
     ///

@@ -3,6 +3,8 @@
 mod answer;
 mod body;
 mod caller;
+mod cursor;
+mod events;
 mod idempotency;
 mod openapi;
 mod post;
@@ -11,6 +13,7 @@ mod sessions;
 
 pub use answer::Answer;
 pub use body::json;
+pub use events::{list_events, read_event, redeliver_event, test_event};
 pub use idempotency::{Names, call_mac, forget_old_keys};
 pub use openapi::openapi;
 pub use post::post;

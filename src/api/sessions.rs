@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::body::json;
 use super::caller::Caller;
+use super::cursor;
 use super::idempotency::Names;
 use crate::error::{self, Problem};
 use crate::handoff::result::rfc3339;
@@ -15,7 +16,6 @@ use crate::window::Window;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -106,20 +106,24 @@ pub async fn list(
         return Err(invalid("limit must be 1 to 100"));
     }
     let status = asked.status.map(|name| Status::parse(&name).ok_or_else(|| invalid("there is no such status")));
-    let after = asked.cursor.map(|text| read_cursor(&text).ok_or_else(|| invalid("cursor is not one of ours")));
+    let after = asked
+        .cursor
+        .map(|text| cursor::read(&text, SessionId::parse).ok_or_else(|| invalid("cursor is not one of ours")));
+    let after = after.transpose()?.map(|(created_at, id)| SessionCursor { created_at, id });
     let key = signing_key(&window, &caller).await?;
     let query = SessionQuery {
         merchant: caller.merchant.id,
         mode: caller.mode,
         status: status.transpose()?,
         conversation_id: asked.conversation_id,
-        after: after.transpose()?,
+        after,
         limit,
     };
     let page = window.store.sessions(query).await?;
     let data: Vec<_> =
         page.sessions.iter().map(|session| describe(&window, &key, session)).collect::<Result<_, _>>()?;
-    Ok(HttpResponse::Ok().json(json!({ "data": data, "nextCursor": page.next.as_ref().map(write_cursor) })))
+    let next = page.next.map(|next| cursor::write(next.created_at, next.id.as_str()));
+    Ok(HttpResponse::Ok().json(json!({ "data": data, "nextCursor": next })))
 }
 
 async fn find(caller: &Caller, id: &str, window: &Window) -> Result<Session, Problem> {
@@ -158,14 +162,4 @@ fn describe(window: &Window, key: &SecretText, session: &Session) -> Result<Map<
     ];
     body.extend(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     Ok(body)
-}
-
-fn write_cursor(cursor: &SessionCursor) -> String {
-    BASE64URL_NOPAD.encode(format!("{}:{}", cursor.created_at, cursor.id).as_bytes())
-}
-
-fn read_cursor(text: &str) -> Option<SessionCursor> {
-    let text = String::from_utf8(BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok()?;
-    let (created_at, id) = text.split_once(':')?;
-    Some(SessionCursor { created_at: created_at.parse().ok()?, id: SessionId::parse(id)? })
 }

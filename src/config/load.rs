@@ -4,7 +4,7 @@ use super::mistake::{Mistake, Mistakes, Origin};
 use super::reader::Reader;
 use super::source::{Environment, Source, is_ours};
 use super::{CallbackConfig, Config, EgressConfig, HardeningMode, KeysConfig, LimitsConfig, LogConfig};
-use super::{PageConfig, ProviderConfig, ServerConfig, StoreConfig};
+use super::{PageConfig, ProviderConfig, RetentionConfig, ServerConfig, StoreConfig};
 use crate::hardening::environment;
 use crate::languages;
 use std::fs::File;
@@ -62,6 +62,7 @@ impl Config {
         let keys = KeysConfig::read(reader);
         let provider = ProviderConfig::read(reader, live);
         let callback = CallbackConfig::read(reader);
+        let retention = RetentionConfig::read(reader, &callback.retry);
         let egress = EgressConfig::read(reader);
         let limits = LimitsConfig::read(reader);
         let log = LogConfig::read(reader);
@@ -75,6 +76,7 @@ impl Config {
             keys: keys?,
             provider,
             callback,
+            retention,
             egress,
             limits,
             log,

@@ -13,6 +13,7 @@ mod mistake;
 mod nearest;
 mod provider;
 mod reader;
+mod retention;
 mod server;
 mod settings;
 mod source;
@@ -23,6 +24,7 @@ mod tests;
 pub use keys::{KeySource, KeysConfig};
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use provider::{CardTokenConfig, ProviderConfig};
+pub use retention::RetentionConfig;
 pub use server::ServerConfig;
 pub use settings::{
     CallbackConfig, Config, DEFAULT_RETRY_SECONDS, EgressConfig, HardeningMode, LimitsConfig, LogConfig, LogFormat,

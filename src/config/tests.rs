@@ -190,7 +190,7 @@ fn the_documented_defaults_are_the_defaults() {
         assert_eq!(format!("{set:?}"), format!("{unset:?}"), "{} = {value}", row.key);
         seen += 1;
     }
-    assert_eq!(seen, 28);
+    assert_eq!(seen, 30);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn the_documented_bounds_are_the_bounds() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 11);
+    assert_eq!(seen, 12);
 }
 
 #[test]

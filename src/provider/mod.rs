@@ -7,11 +7,11 @@
 pub mod card_token;
 mod client;
 mod credentials;
-mod digits;
 mod error;
 mod stored;
 mod token;
 
+use crate::card::digits;
 pub use client::{Upstream, UpstreamAnswer};
 pub use credentials::{Credentials, CredentialsError, SecretKey};
 pub use digits::{holds_foreign_run, mask_runs};

@@ -5,19 +5,26 @@
 
 mod audit;
 mod columns;
+mod events;
 mod idempotency;
 mod merchants;
 mod outbox;
 mod postgres;
+mod retention;
 mod sealed;
 mod sessions;
 mod sqlite;
 
 pub use audit::{AuditQuery, AuditStore};
+pub use events::{
+    Attempt, Event, EventCursor, EventDetail, EventKind, EventPage, EventQuery, EventScope, EventState, EventStore,
+    KEPT_ATTEMPTS, Redelivery, Subject,
+};
 pub use idempotency::{IdempotencyStore, KnownUse, NewUse, UseBegun, UseEnd, UseId, UseState};
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
-pub use outbox::{Delivery, DeliveryAsk, DeliveryOutcome, OutboxStore};
+pub use outbox::{Among, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, OutboxStore, Settlement};
 pub use postgres::{Access, Lookup, PostgresStore};
+pub use retention::{EndedCursor, PrunedSessions, RetentionStore};
 pub use sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, SealedStore, Vault};
 pub use sessions::{
     CancelOutcome, ClaimOutcome, CommitOutcome, SessionCursor, SessionPage, SessionQuery, SessionStore,
@@ -53,7 +60,9 @@ pub enum StoreError {
 
 /// Everything that is kept. Each operation is atomic when it returns.
 #[async_trait]
-pub trait Store: MerchantStore + SessionStore + OutboxStore + SealedStore + IdempotencyStore + AuditStore {
+pub trait Store:
+    MerchantStore + SessionStore + OutboxStore + EventStore + RetentionStore + SealedStore + IdempotencyStore + AuditStore
+{
     /// Whether the store reads and writes.
     async fn ping(&self) -> Result<(), StoreError>;
 }

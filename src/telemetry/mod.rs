@@ -14,4 +14,4 @@ mod scrub;
 
 pub use fields::{ALLOWED, dropped};
 pub use logs::{init, layer};
-pub use scrub::{scrub, scrubbed};
+pub use scrub::{mask, scrub, scrubbed};

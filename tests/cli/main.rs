@@ -6,6 +6,7 @@
 mod audit;
 mod backup;
 mod environment;
+mod events;
 mod hardening;
 mod keys;
 #[cfg(feature = "sandbox")]

@@ -9,11 +9,13 @@ mod cluster;
 mod place;
 
 mod audit;
+mod events;
 mod idempotency;
 mod merchants;
 mod outbox;
 #[cfg(feature = "sandbox")]
 mod refusals;
+mod retention;
 mod schema;
 mod sealed;
 mod sessions;

@@ -10,11 +10,13 @@
 
 mod audit;
 mod connection;
+mod events;
 mod executor;
 mod idempotency;
 mod merchants;
 mod migrate;
 mod outbox;
+mod retention;
 mod rows;
 mod sealed;
 mod server;

@@ -2,10 +2,14 @@
 
 mod audit;
 mod backup;
+mod events;
 mod executor;
 mod idempotency;
 mod merchants;
+#[cfg(test)]
+mod migrations;
 mod outbox;
+mod retention;
 mod rows;
 mod sealed;
 mod sessions;
@@ -30,6 +34,7 @@ const MIGRATIONS: &[(u32, &str)] = &[
     (1, include_str!("../migrations/sqlite/0001_initial.sql")),
     (2, include_str!("../migrations/sqlite/0002_embed_origin.sql")),
     (3, include_str!("../migrations/sqlite/0003_theme.sql")),
+    (4, include_str!("../migrations/sqlite/0004_events.sql")),
     (5, include_str!("../migrations/sqlite/0005_idempotency.sql")),
     (6, include_str!("../migrations/sqlite/0006_audit.sql")),
 ];
@@ -44,7 +49,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const PING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Statements kept prepared per connection: a little more than there are.
-const PREPARED_STATEMENTS: usize = 64;
+const PREPARED_STATEMENTS: usize = 96;
 
 /// A SQLite file. `synchronous=FULL`: what was answered survives a power cut.
 pub struct SqliteStore {

@@ -7,7 +7,7 @@ use super::merchant::MerchantEndpoint;
 use super::multipart::Form;
 use super::result::Query;
 use super::sandbox::Provider;
-use super::scene::TempDir;
+use super::scene::{TempDir, eventually};
 use super::service::{Launch, Process, Service};
 use super::setup::Setup;
 use super::store::Database;
@@ -97,14 +97,15 @@ impl TestApp {
         self.restart();
     }
 
+    /// Ends the service's process at once, by SIGKILL; [`Self::restart`] starts it again.
+    pub fn kill(&mut self) {
+        self.process();
+        drop(self.service.take());
+    }
+
     /// The service's process, where it is one of its own.
     pub fn process(&self) -> &Process {
         self.service.as_ref().unwrap().process()
-    }
-
-    /// Ends the service's process at once (SIGKILL).
-    pub fn kill(&mut self) {
-        self.service.take().unwrap().kill();
     }
 
     /// Ends the service, which drains first; returns what its process has printed.
@@ -225,6 +226,44 @@ impl TestApp {
         let rows = self.database.read("SELECT state, last_reason FROM events ORDER BY id").into_iter();
         let event = |row: Vec<Option<String>>| <[_; 2]>::try_from(row).map(|[state, reason]| (state.unwrap(), reason));
         rows.map(|row| event(row).unwrap()).collect()
+    }
+
+    /// Changes the store behind the service's back; says how many rows.
+    pub fn alter(&self, statement: &str) -> usize {
+        self.database.alter(statement)
+    }
+
+    /// One number that the store knows.
+    pub fn stored(&self, query: &str) -> i64 {
+        self.database.read(query)[0][0].as_ref().unwrap().parse().unwrap()
+    }
+
+    /// The events of a query of `GET /v1/events`, as the merchant lists them.
+    pub async fn listed(&self, query: &str) -> Vec<Value> {
+        let answer = self.api("GET", &format!("/v1/events?{query}")).send().await.expect(200).json();
+        answer["data"].as_array().unwrap().clone()
+    }
+
+    /// One event, as the merchant reads it.
+    pub async fn event(&self, id: &str) -> Value {
+        self.api("GET", &format!("/v1/events/{id}")).send().await.expect(200).json()
+    }
+
+    /// The one event of a session, once it is in this state.
+    pub async fn event_once(&self, session: &Session, state: &str) -> Value {
+        let ask = || async {
+            let listed = self.listed(&format!("session={}", session.id)).await;
+            assert!(listed.len() <= 1, "{listed:?}");
+            Some(self.event(listed.first()?["id"].as_str()?).await).filter(|event| event["state"] == state)
+        };
+        eventually(&format!("{state} of {}", session.id), ask).await
+    }
+
+    /// A session that is canceled at once, and whose callback goes there.
+    pub async fn ended(&self, callback_url: &str) -> Session {
+        let session = self.create_session(json!({ "callbackUrl": callback_url })).await;
+        self.cancel(&session).await.expect(200);
+        session
     }
 
     pub fn config(&self) -> &Config {

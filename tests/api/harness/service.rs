@@ -49,13 +49,6 @@ impl Service {
         }
     }
 
-    /// Ends its process at once.
-    pub fn kill(self) {
-        let Self::Process(process) = self else { panic!("the service runs in this process") };
-        // To be dropped kills it.
-        drop(process);
-    }
-
     /// The process, where it is one.
     pub fn process(&self) -> &Process {
         let Self::Process(process) = self else { panic!("the service runs in this process") };

@@ -13,6 +13,7 @@ pub mod api_json;
 pub mod card;
 pub mod config;
 pub mod digits;
+pub mod endpoint_answer;
 pub mod input;
 pub mod intake;
 pub mod multipart;
@@ -25,12 +26,13 @@ pub mod webhook;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, the boundaries that anybody can reach first.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("intake", intake::check),
     ("card", card::check),
     ("answer", answer::check),
     ("api_json", api_json::check),
     ("webhook", webhook::check),
+    ("endpoint_answer", endpoint_answer::check),
     ("scrub", scrub::check),
     ("allow_list", allow_list::check),
     ("config", config::check),
