@@ -16,6 +16,7 @@ mod reader;
 mod server;
 mod settings;
 mod source;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
@@ -28,3 +29,4 @@ pub use settings::{
     PageConfig, StoreConfig,
 };
 pub use source::Environment;
+pub use telemetry::TelemetryConfig;

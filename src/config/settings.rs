@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::source::Value;
-use super::{KeysConfig, ProviderConfig, ServerConfig};
+use super::{KeysConfig, ProviderConfig, ServerConfig, TelemetryConfig};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,8 @@ pub struct Config {
     pub egress: EgressConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
+    /// `[telemetry]`
+    pub telemetry: TelemetryConfig,
     /// `[log]`
     pub log: LogConfig,
 }

@@ -6,15 +6,17 @@ use super::Results;
 use super::delivery::{Message, failed, outcome};
 use crate::config::CallbackConfig;
 use crate::egress::{self, Connector};
+use crate::failpoint::{self, Point};
 use crate::id::MerchantId;
 use crate::merchant::AllowedUrl;
 use crate::store::{Delivery, DeliveryAsk, DeliveryOutcome, SharedStore};
+use crate::telemetry::Metrics;
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Callbacks on the wire at the same time, per process.
@@ -42,6 +44,7 @@ pub struct CallbackWorker {
     config: CallbackConfig,
     wake: Arc<Notify>,
     under_way: UnderWay,
+    metrics: Arc<Metrics>,
 }
 
 impl CallbackWorker {
@@ -53,8 +56,9 @@ impl CallbackWorker {
         connector: Connector,
         config: CallbackConfig,
         wake: Arc<Notify>,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { store, results, connector, config, wake, under_way: UnderWay::default() }
+        Self { store, results, connector, config, wake, under_way: UnderWay::default(), metrics }
     }
 
     /// Delivers for ever. Must run inside a local task set.
@@ -98,7 +102,15 @@ impl CallbackWorker {
     }
 
     async fn deliver(&self, delivery: Delivery) {
+        let start = Instant::now();
         let settled = self.attempt(&delivery).await;
+        failpoint::reach(Point::AfterCallback);
+        self.metrics.callback_seconds.took([], start.elapsed());
+        self.metrics.callbacks.one(match &settled {
+            DeliveryOutcome::Delivered => ["delivered", ""],
+            DeliveryOutcome::Retry { reason, .. } => ["retry", reason],
+            DeliveryOutcome::Abandoned { reason } => ["abandoned", reason],
+        });
         let (event, session) = (delivery.event.as_str(), delivery.session.id.as_str());
         let attempt = delivery.attempt;
         match &settled {

@@ -10,13 +10,14 @@ mod sessions;
 mod sqlite;
 
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
-pub use outbox::{Delivery, DeliveryAsk, DeliveryOutcome, OutboxStore};
+pub use outbox::{Backlog, Delivery, DeliveryAsk, DeliveryOutcome, OutboxStore};
 pub use sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, SealedStore, Vault};
 pub use sessions::{
     CancelOutcome, ClaimOutcome, CommitOutcome, SessionCursor, SessionPage, SessionQuery, SessionStore,
 };
 pub use sqlite::SqliteStore;
 
+use crate::telemetry::metrics::StoreMeter;
 use async_trait::async_trait;
 use std::sync::Arc;
 use thiserror::Error;
@@ -49,4 +50,6 @@ pub enum StoreError {
 pub trait Store: MerchantStore + SessionStore + OutboxStore + SealedStore {
     /// Whether the store reads and writes.
     async fn ping(&self) -> Result<(), StoreError>;
+    /// How long it takes and what it fails at.
+    fn meter(&self) -> &StoreMeter;
 }

@@ -53,6 +53,21 @@ pub enum DeliveryOutcome {
     },
 }
 
+/// What waits in the outbox.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Backlog {
+    /// Callbacks that are to be delivered still, [`Backlog::MOST`] at most.
+    pub pending: u32,
+    /// For how long the oldest one has been due; zero when none is. One that
+    /// waits for its next attempt, or is being delivered, is not due.
+    pub oldest_due: Duration,
+}
+
+impl Backlog {
+    /// What is counted up to: a health check must not take long.
+    pub const MOST: u32 = 100_000;
+}
+
 /// What is kept of callbacks. A power cut may undo the latest lease and its outcome:
 /// one more delivery, where at least one is promised.
 #[async_trait]
@@ -63,6 +78,8 @@ pub trait OutboxStore: Send + Sync {
 
     /// Leases callbacks that are due.
     async fn lease_deliveries(&self, ask: DeliveryAsk) -> Result<Vec<Delivery>, StoreError>;
+    /// What waits, for health checks.
+    async fn backlog(&self) -> Result<Backlog, StoreError>;
     /// Records what became of a leased callback.
     async fn settle_delivery(&self, event: EventId, attempt: u32, outcome: DeliveryOutcome) -> Result<(), StoreError>;
 }

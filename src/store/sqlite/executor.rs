@@ -2,11 +2,12 @@
 //! at the same moment together: one fsync for all of them.
 
 use crate::store::StoreError;
+use crate::telemetry::metrics::StoreMeter;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -44,10 +45,13 @@ enum Durability {
 type Report = Box<dyn FnOnce(Option<String>)>;
 
 /// The one connection that writes.
-pub(super) struct Writer(mpsc::Sender<Job>);
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+    meter: StoreMeter,
+}
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, meter: StoreMeter) -> Result<Self, StoreError> {
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         spawn("store-writer", move || {
             // How `connect` has opened it.
@@ -64,7 +68,7 @@ impl Writer {
                 commit_together(&connection, failed, group);
             }
         })?;
-        Ok(Self(jobs))
+        Ok(Self { jobs, meter })
     }
 
     /// Runs `work` in a transaction; the answer comes after the commit.
@@ -72,7 +76,7 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&self.0, Durability::Power, work).await
+        measured(&self.meter, "write", submit(&self.jobs, Durability::Power, work)).await
     }
 
     /// The same without an fsync of its own: for what may be undone by a power
@@ -81,7 +85,7 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&self.0, Durability::Process, work).await
+        measured(&self.meter, "write", submit(&self.jobs, Durability::Process, work)).await
     }
 }
 
@@ -89,11 +93,12 @@ impl Writer {
 pub(super) struct Readers {
     at_hand: Mutex<Vec<Connection>>,
     jobs: mpsc::Sender<Job>,
+    meter: StoreMeter,
 }
 
 impl Readers {
     /// `at_hand` serve short reads, `behind` those that may take a while.
-    pub(super) fn start(at_hand: Vec<Connection>, behind: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(at_hand: Vec<Connection>, behind: Connection, meter: StoreMeter) -> Result<Self, StoreError> {
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         spawn("store-reader", move || {
             while let Some(job) = queue.blocking_recv() {
@@ -101,7 +106,7 @@ impl Readers {
                 report(None);
             }
         })?;
-        Ok(Self { at_hand: Mutex::new(at_hand), jobs })
+        Ok(Self { at_hand: Mutex::new(at_hand), jobs, meter })
     }
 
     /// Reads a row or a few by an index, on the calling thread: that takes less
@@ -111,9 +116,12 @@ impl Readers {
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let Some(connection) = self.lock().pop() else { return self.run(work).await };
-        let result = work(&connection);
-        self.lock().push(connection);
-        result
+        let here = async {
+            let result = work(&connection);
+            self.lock().push(connection);
+            result
+        };
+        measured(&self.meter, "read", here).await
     }
 
     /// Runs `work`, which must not write, on a thread of its own.
@@ -121,12 +129,25 @@ impl Readers {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&self.jobs, Durability::Process, work).await
+        measured(&self.meter, "read", submit(&self.jobs, Durability::Process, work)).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.at_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Times an operation. A record that is not there is an answer, no failure.
+async fn measured<T>(
+    meter: &StoreMeter,
+    kind: &'static str,
+    operation: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let start = Instant::now();
+    let result = operation.await;
+    let has_failed = matches!(result, Err(StoreError::Unavailable(_) | StoreError::Corrupt { .. }));
+    meter.took(kind, start.elapsed(), has_failed);
+    result
 }
 
 async fn submit<T: Send + 'static>(

@@ -8,6 +8,7 @@ mod sealed;
 mod sessions;
 
 use super::{Store, StoreError};
+use crate::telemetry::metrics::StoreMeter;
 use async_trait::async_trait;
 use executor::{Readers, Writer};
 use rusqlite::config::DbConfig;
@@ -45,6 +46,7 @@ const PREPARED_STATEMENTS: usize = 48;
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    meter: StoreMeter,
 }
 
 impl SqliteStore {
@@ -57,7 +59,9 @@ impl SqliteStore {
         let mut connection = connect(path)?;
         migrate(&mut connection)?;
         let at_hand = (0..READERS).map(|_| connect(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Readers::start(at_hand, connect(path)?)? })
+        let meter = StoreMeter::default();
+        let writer = Writer::start(connection, meter.clone())?;
+        Ok(Self { writer, readers: Readers::start(at_hand, connect(path)?, meter.clone())?, meter })
     }
 }
 
@@ -129,5 +133,9 @@ impl Store for SqliteStore {
         let both = async { read.await.and(self.writer.run(|_| Ok(())).await) };
         let slow = |_| StoreError::Unavailable("the store does not answer in time".to_owned());
         timeout(PING_PATIENCE, both).await.map_err(slow)?
+    }
+
+    fn meter(&self) -> &StoreMeter {
+        &self.meter
     }
 }

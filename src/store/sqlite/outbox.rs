@@ -6,9 +6,10 @@ use super::sessions::by_id;
 use super::{NOW, SqliteStore};
 use crate::id::{EventId, MerchantId, SessionId};
 use crate::session::{Session, Violation};
-use crate::store::{Delivery, DeliveryAsk, DeliveryOutcome, OutboxStore, StoreError};
+use crate::store::{Backlog, Delivery, DeliveryAsk, DeliveryOutcome, OutboxStore, StoreError};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
+use std::time::Duration;
 
 #[async_trait]
 impl OutboxStore for SqliteStore {
@@ -21,6 +22,10 @@ impl OutboxStore for SqliteStore {
         // Undone by a power cut, a lease or its outcome means one more delivery:
         // at least once is what is promised.
         self.writer.run_relaxed(move |db| lease(db, &ask)).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.readers.run(|db| backlog(db)).await
     }
 
     async fn settle_delivery(&self, event: EventId, attempt: u32, outcome: DeliveryOutcome) -> Result<(), StoreError> {
@@ -99,6 +104,17 @@ fn lease(db: &Connection, ask: &DeliveryAsk) -> Result<Vec<Delivery>, StoreError
 fn violation(row: &Row<'_>) -> Result<Option<Violation>, StoreError> {
     let (directive, blocked): (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
     Ok(directive.zip(blocked).map(|(directive, blocked)| Violation::from_store(&directive, &blocked)))
+}
+
+/// Reads the index of what is pending alone.
+fn backlog(db: &Connection) -> Result<Backlog, StoreError> {
+    let (pending, late): (u32, i64) = db
+        .prepare_cached(&format!(
+            "SELECT COUNT(*), MAX(0, {NOW} - COALESCE(MIN(due_at), {NOW})) FROM
+                (SELECT due_at FROM events WHERE state = 'pending' ORDER BY merchant_id LIMIT ?)"
+        ))?
+        .query_row([Backlog::MOST], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Backlog { pending, oldest_due: Duration::from_millis(u64::try_from(late).unwrap_or_default()) })
 }
 
 /// Records an attempt's outcome, unless its lease ran out and a later attempt began.
