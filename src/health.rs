@@ -111,19 +111,12 @@ pub async fn report(window: Data<Window>) -> HttpResponse {
 pub async fn metrics(window: Data<Window>) -> HttpResponse {
     let state = State::of(&window).await;
     let metrics = &window.metrics;
-    metrics.ready.set([], f64::from(u8::from(state.obstacles.is_empty())));
-    metrics.draining.set([], f64::from(u8::from(window.health.is_draining())));
-    if let Some(Backlog { pending, oldest_due }) = state.backlog {
-        metrics.outbox_pending.set([], f64::from(pending));
-        metrics.outbox_lateness.set([], oldest_due.as_secs_f64());
-    } else {
-        metrics.outbox_pending.forget([]);
-        metrics.outbox_lateness.forget([]);
-    }
-    if let Some(seconds) = state.certificate_left {
-        #[allow(clippy::cast_precision_loss, reason = "exact for 285 million years")]
-        metrics.certificate_left.set([], seconds as f64);
-    }
+    metrics.ready.is(state.obstacles.is_empty());
+    metrics.draining.is(window.health.is_draining());
+    metrics.outbox_pending.set(state.backlog.map(|backlog| backlog.pending.into()));
+    metrics.outbox_lateness.set(state.backlog.map(|backlog| backlog.oldest_due.as_secs_f64()));
+    #[allow(clippy::cast_precision_loss, reason = "exact for 285 million years")]
+    metrics.certificate_left.set(state.certificate_left.map(|seconds| seconds as f64));
     HttpResponse::Ok().insert_header(("Content-Type", CONTENT_TYPE)).body(metrics.text())
 }
 

@@ -105,7 +105,7 @@ impl CallbackWorker {
         let start = Instant::now();
         let settled = self.attempt(&delivery).await;
         failpoint::reach(Point::AfterCallback);
-        self.metrics.callback_seconds.took([], start.elapsed());
+        self.metrics.callback_seconds.took(start.elapsed());
         self.metrics.callbacks.one(match &settled {
             DeliveryOutcome::Delivered => ["delivered", ""],
             DeliveryOutcome::Retry { reason, .. } => ["retry", reason],

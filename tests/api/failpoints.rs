@@ -10,8 +10,9 @@ const SIGABRT: i32 = 6;
 /// A service that ends at this place, and a session of it that was submitted.
 async fn dead(point: &str) -> (TestApp, Session) {
     let setup = Setup::default().in_a_process().variable("VEZNE_FAILPOINT", point);
-    // The lease is this and ten seconds.
-    let mut app = setup.set("provider.card_token.test.timeout_ms", "2000").start().await;
+    // The session's lease is ten seconds more than this, the callback's fifteen.
+    let setup = setup.set("provider.card_token.test.timeout_ms", "2000").set("callback.timeout_ms", "2000");
+    let mut app = setup.start().await;
     assert!(app.process().log().contains("this process ends at a failpoint"));
     let session = app.create_session(json!({ "callbackUrl": app.merchant.url() })).await;
     let _browser = app.begin_submit(&session, Card::visa()).await;

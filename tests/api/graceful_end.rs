@@ -53,7 +53,7 @@ async fn what_is_in_flight_completes_and_the_operator_sees_the_drain() {
     browser.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
     assert_eq!(app.process_mut().ended().code(), Some(0));
-    app.restart();
+    app.start_again(&[]);
     assert_eq!(app.status(&session).await, "completed");
     assert_eq!(app.sandbox_calls(), 1);
 }
@@ -69,7 +69,7 @@ async fn a_card_that_the_provider_has_keeps_its_session_until_the_lease_ends() {
     assert!(took < Duration::from_secs(12), "{took:?}");
     let log = app.process().log();
     assert!(log.contains("the drain is cut off") && log.contains("waits for the end of its lease"), "{log}");
-    app.restart();
+    app.start_again(&[]);
     assert_eq!(app.status(&session).await, "claimed");
     until_status_is(&app, &session, "open").await;
     app.submit_card(&session, Card::visa()).await.expect(303);
@@ -95,7 +95,7 @@ async fn a_card_that_has_not_left_gives_its_session_back_at_once() {
     assert!(took < Duration::from_secs(12), "{took:?}");
     assert!(app.process().log().contains("the session is open again"), "{}", app.process().log());
     drop(posted);
-    app.restart();
+    app.start_again(&[]);
     let read = app.session(&session).await;
     assert_eq!((&read["status"], &read["attempts"]), (&json!("open"), &json!(0)));
     let _again = app.begin_submit(&session, Card::visa()).await;

@@ -93,11 +93,6 @@ impl<const N: usize> Levels<N> {
         self.family.get_or_create(&labels(self.names, values)).set(level);
     }
 
-    /// Nobody knows how much it is now.
-    pub fn forget(&self, values: [&'static str; N]) {
-        self.family.remove(&labels(self.names, values));
-    }
-
     /// One of these is so, the others are not.
     pub fn choose(&self, all: impl IntoIterator<Item = [&'static str; N]>, chosen: [&'static str; N]) {
         for values in all {
@@ -108,6 +103,49 @@ impl<const N: usize> Levels<N> {
     /// Shows it under a name.
     pub fn register(&self, registry: &mut Registry, name: &str, help: &str) {
         registry.register(name, help, self.family.clone());
+    }
+}
+
+/// How long one kind of thing took.
+#[derive(Clone, Debug)]
+pub struct Timing(Histogram);
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self(Histogram::new(SECONDS))
+    }
+}
+
+impl Timing {
+    /// Takes one time in.
+    pub fn took(&self, time: Duration) {
+        self.0.observe(time.as_secs_f64());
+    }
+
+    /// Shows it under a name, which should end in `_seconds`.
+    pub fn register(&self, registry: &mut Registry, name: &str, help: &str) {
+        registry.register(name, help, self.0.clone());
+    }
+}
+
+/// What is so at the moment.
+#[derive(Clone, Debug, Default)]
+pub struct Level(Gauge<f64, AtomicU64>);
+
+impl Level {
+    /// It is so much now; nothing where nobody knows.
+    pub fn set(&self, level: Option<f64>) {
+        self.0.set(level.unwrap_or(f64::NAN));
+    }
+
+    /// Whether it is so.
+    pub fn is(&self, so: bool) {
+        self.0.set(f64::from(u8::from(so)));
+    }
+
+    /// Shows it under a name.
+    pub fn register(&self, registry: &mut Registry, name: &str, help: &str) {
+        registry.register(name, help, self.0.clone());
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod families;
 
-pub use families::{Counts, Levels, Present, PresentGuard, Timings};
+pub use families::{Counts, Level, Levels, Present, PresentGuard, Timing, Timings};
 
 use super::{dropped, scrubbed};
 use prometheus_client::encoding::text::encode;
@@ -49,11 +49,11 @@ pub struct Metrics {
     /// Deliveries, by outcome and reason.
     pub callbacks: Counts<2>,
     /// How long they took.
-    pub callback_seconds: Timings<0>,
+    pub callback_seconds: Timing,
     /// Callbacks that are to be delivered still.
-    pub outbox_pending: Levels<0>,
+    pub outbox_pending: Level,
     /// For how long the oldest callback has been due.
-    pub outbox_lateness: Levels<0>,
+    pub outbox_lateness: Level,
     store: StoreMeter,
     /// What connections do.
     pub traffic: Traffic,
@@ -62,15 +62,15 @@ pub struct Metrics {
     /// What browsers kept the page from doing, by directive and source.
     pub violations: Counts<2>,
     /// Until the certificate is over.
-    pub certificate_left: Levels<0>,
+    pub certificate_left: Level,
     /// Measures of the process's hardening, by measure and outcome.
     pub hardening: Levels<2>,
     /// Whether this process is ready, and whether it drains.
-    pub ready: Levels<0>,
+    pub ready: Level,
     /// See `ready`.
-    pub draining: Levels<0>,
-    masked: Levels<0>,
-    fields_dropped: Levels<0>,
+    pub draining: Level,
+    masked: Level,
+    fields_dropped: Level,
 }
 
 /// What connections of a listener do.
@@ -139,19 +139,19 @@ impl Metrics {
             breaker: Levels::new(["mode", "state"]),
             breaker_refusals: Counts::new(["mode"]),
             callbacks: Counts::new(["outcome", "reason"]),
-            callback_seconds: Timings::new([]),
-            outbox_pending: Levels::new([]),
-            outbox_lateness: Levels::new([]),
+            callback_seconds: Timing::default(),
+            outbox_pending: Level::default(),
+            outbox_lateness: Level::default(),
             store: store.clone(),
             traffic: Traffic::default(),
             limited: Counts::new(["limit"]),
             violations: Counts::new(["directive", "blocked"]),
-            certificate_left: Levels::new([]),
+            certificate_left: Level::default(),
             hardening: Levels::new(["measure", "outcome"]),
-            ready: Levels::new([]),
-            draining: Levels::new([]),
-            masked: Levels::new([]),
-            fields_dropped: Levels::new([]),
+            ready: Level::default(),
+            draining: Level::default(),
+            masked: Level::default(),
+            fields_dropped: Level::default(),
         };
         metrics.register();
         metrics.begin_at_zero();
@@ -164,8 +164,8 @@ impl Metrics {
         // Counted since the process started, in every log line of it.
         #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 defects")]
         {
-            self.masked.set([], scrubbed() as f64);
-            self.fields_dropped.set([], dropped() as f64);
+            self.masked.set(Some(scrubbed() as f64));
+            self.fields_dropped.set(Some(dropped() as f64));
         }
         let mut text = String::new();
         // Writing to a String does not fail.
@@ -210,8 +210,8 @@ impl Metrics {
         let build = Levels::new(["version", "sandbox"]);
         build.set([env!("CARGO_PKG_VERSION"), if cfg!(feature = "sandbox") { "yes" } else { "no" }], 1.0);
         build.register(r, "build", "1, with what was built");
-        let started = Levels::new([]);
-        started.set([], since_the_epoch());
+        let started = Level::default();
+        started.set(Some(since_the_epoch()));
         started.register(r, "start_time_seconds", "When this process started, in Unix time");
         self.registry = registry;
     }
@@ -227,13 +227,54 @@ impl Metrics {
         for end in ["completed", "failed", "canceled", "expired"] {
             self.sessions_ended.more([end], 0);
         }
+        for reason in ["tls", "handshakes", "proxy_protocol"] {
+            self.traffic.refused.more([reason], 0);
+        }
         for limit in ["api", "page", "reports"] {
             self.limited.more([limit], 0);
         }
-        self.draining.set([], 0.0);
     }
 }
 
 fn since_the_epoch() -> f64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Those, too, that have no value yet and are not in the text.
+    #[test]
+    fn every_registered_name_is_documented() {
+        let code = include_str!("mod.rs").split("fn begin_at_zero").next().unwrap();
+        let calls = code.split("register(").skip(1).filter_map(|call| call.split('"').nth(1).filter(|_| call.contains("\", \"")));
+        let registered: BTreeSet<String> = calls.map(|name| format!("vezne_{name}")).collect();
+        let document = include_str!("../../../docs/metrics.md");
+        let rows = document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let documented: BTreeSet<String> = rows.map(|name| name.trim_end_matches("_total").to_owned()).collect();
+        assert!(registered.len() > 25, "{registered:?}");
+        assert_eq!(registered, documented);
+    }
+
+    #[test]
+    fn what_is_present_is_no_more_when_it_is_dropped() {
+        let metrics = Metrics::default();
+        let (one, other) = (metrics.cards_present.one_more(), metrics.cards_present.one_more());
+        assert!(metrics.text().contains("\nvezne_cards_present 2\n"), "{}", metrics.text());
+        drop((one, other));
+        assert!(metrics.text().contains("\nvezne_cards_present 0\n"));
+    }
+
+    #[test]
+    fn of_several_states_one_holds() {
+        let metrics = Metrics::default();
+        let states = ["closed", "open"].map(|state| ["test", state]);
+        metrics.breaker.choose(states, ["test", "open"]);
+        metrics.breaker.choose(states, ["test", "closed"]);
+        let text = metrics.text();
+        assert!(text.contains("vezne_provider_breaker{mode=\"test\",state=\"closed\"} 1.0\n"), "{text}");
+        assert!(text.contains("vezne_provider_breaker{mode=\"test\",state=\"open\"} 0.0\n"), "{text}");
+    }
 }
