@@ -163,9 +163,9 @@ impl State {
         };
         let breakers: serde_json::Map<String, Value> =
             self.breakers.iter().map(|(mode, state)| (mode.name().to_owned(), json!(state.name()))).collect();
-        let outbox = self.backlog.map(|backlog| {
-            json!({ "pending": backlog.pending, "oldestDueSeconds": backlog.oldest_due.as_secs() })
-        });
+        let outbox = self
+            .backlog
+            .map(|backlog| json!({ "pending": backlog.pending, "oldestDueSeconds": backlog.oldest_due.as_secs() }));
         json!({
             "status": status,
             "reasons": reasons,

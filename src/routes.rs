@@ -59,9 +59,7 @@ fn routes(config: &mut ServiceConfig) {
 /// The private listener's application: how this process is, for the operator.
 pub fn private(
     window: Data<Window>,
-) -> App<
-    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()>,
-> {
+) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()>> {
     App::new()
         .app_data(window)
         .service(resource("/livez").route(get().to(health::live)).route(head().to(health::live)))

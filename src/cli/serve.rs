@@ -2,9 +2,9 @@
 
 use super::Failure;
 use crate::config::{Config, HardeningMode};
-use crate::hardening::MasterKeys;
 #[cfg(feature = "sandbox")]
 use crate::failpoint;
+use crate::hardening::MasterKeys;
 #[cfg(feature = "sandbox")]
 use crate::hardening::leave_out::{self, Part};
 use crate::hardening::process::{Plan, Report, harden};

@@ -98,7 +98,8 @@ impl Config {
         }
         if self.server.shutdown_seconds < self.longest_call().as_secs() {
             warnings.push(
-                "server.shutdown_seconds: less than timeout_ms of a provider: a stop may cut a card off on its way".into(),
+                "server.shutdown_seconds: less than timeout_ms of a provider: a stop may cut a card off on its way"
+                    .into(),
             );
         }
         for network in self.server.proxy_protocol_from.iter().filter(|network| network.prefix_len() == 0) {

@@ -18,7 +18,8 @@ pub struct TelemetryConfig {
 impl TelemetryConfig {
     /// Reads `[telemetry]`.
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        const LISTEN: &str = r#"a loopback address and port, such as "127.0.0.1:9464"; another with allow_remote = true"#;
+        const LISTEN: &str =
+            r#"a loopback address and port, such as "127.0.0.1:9464"; another with allow_remote = true"#;
         let allow_remote = reader.flag("telemetry.allow_remote");
         let listen = reader.address("telemetry.listen", LISTEN, |address| {
             let is_private = allow_remote || address.ip().to_canonical().is_loopback();

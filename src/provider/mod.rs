@@ -17,8 +17,8 @@ mod token;
 pub use client::{Upstream, UpstreamAnswer};
 pub use credentials::{Credentials, CredentialsError, SecretKey};
 pub use digits::{holds_foreign_run, mask_runs};
-pub use gate::{Gate, Pass};
 pub use error::{ProviderError, ProviderMessage, ResponseFault, Unavailable};
+pub use gate::{Gate, Pass};
 pub use stored::{StoredCredentialsError, read_credentials, write_credentials};
 pub use token::CardToken;
 

@@ -2,8 +2,8 @@
 
 use crate::harness::{Card, Setup, TestApp, eventually};
 use serde_json::json;
-use std::time::Instant;
 use std::time::Duration;
+use std::time::Instant;
 use vezne::sandbox::magic::Behaviour;
 
 const OPEN: &str = r#"vezne_provider_breaker{mode="test",state="open"}"#;

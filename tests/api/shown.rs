@@ -192,7 +192,13 @@ async fn errors_of_the_provider_show_nothing_of_card_or_keys() {
         )
         .ok()
         .unwrap();
-        let call = TokenizeCall { card: &card, credentials: &credentials, conversation_id: "order-1", attempt: 1, has_left: &Cell::new(false) };
+        let call = TokenizeCall {
+            card: &card,
+            credentials: &credentials,
+            conversation_id: "order-1",
+            attempt: 1,
+            has_left: &Cell::new(false),
+        };
         if let Err(error) = client.tokenize(call).await {
             kinds.push(error.name());
             said.hear(&error);

@@ -41,7 +41,15 @@ async fn attempt(client: &CardTokenClient, attempt: u32) -> Result<CardToken, Pr
     let expiry = Expiry::parse(b"11/40", Month::new(2026, 11).unwrap()).unwrap();
     let card = Card::new(pan, expiry, Cvv::parse(b"313").unwrap()).unwrap();
     let credentials = Credentials::parse("cHVibGlj", "c2VjcmV0", "7001").unwrap();
-    client.tokenize(TokenizeCall { card: &card, credentials: &credentials, conversation_id: "order-1", attempt, has_left: &Cell::new(false) }).await
+    client
+        .tokenize(TokenizeCall {
+            card: &card,
+            credentials: &credentials,
+            conversation_id: "order-1",
+            attempt,
+            has_left: &Cell::new(false),
+        })
+        .await
 }
 
 /// The error's word, or the token.

@@ -205,7 +205,7 @@ impl Metrics {
         self.hardening.register(r, "hardening", "1 for the outcome that a measure had");
         self.ready.register(r, "ready", "1 while this process should get traffic");
         self.draining.register(r, "draining", "1 while this process ends");
-        self.masked.register(r, "log_masked", "Card numbers masked in log lines: 0, or a defect");
+        self.masked.register(r, "log_masked", "What looked like a card number in log lines, masked: 0, or a defect");
         self.fields_dropped.register(r, "log_fields_dropped", "Fields dropped from log lines: 0, or a defect");
         let build = Levels::new(["version", "sandbox"]);
         build.set([env!("CARGO_PKG_VERSION"), if cfg!(feature = "sandbox") { "yes" } else { "no" }], 1.0);
@@ -249,7 +249,10 @@ mod tests {
     #[test]
     fn every_registered_name_is_documented() {
         let code = include_str!("mod.rs").split("fn begin_at_zero").next().unwrap();
-        let calls = code.split("register(").skip(1).filter_map(|call| call.split('"').nth(1).filter(|_| call.contains("\", \"")));
+        let calls = code
+            .split("register(")
+            .skip(1)
+            .filter_map(|call| call.split('"').nth(1).filter(|_| call.contains("\", \"")));
         let registered: BTreeSet<String> = calls.map(|name| format!("vezne_{name}")).collect();
         let document = include_str!("../../../docs/metrics.md");
         let rows = document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
