@@ -1,99 +1,120 @@
 //! `GET /sdk/v1/…`: the script that shops embed the card form with.
 //!
-//! An address that names a version has the same bytes for ever, so that a shop
-//! can pin their hash (Subresource Integrity).
+//! A shop pins a version's hash in its page (Subresource Integrity), so a version
+//! that was published is served as it was, by every later program: each is a
+//! folder of `static/sdk/`. The newest is made of `static/sdk/source.js`.
 
 use crate::error::{self, Problem};
-use crate::page::compact;
 use crate::window::Window;
 use actix_web::HttpResponse;
 use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, CROSS_ORIGIN_RESOURCE_POLICY};
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Data, Path};
 use aws_lc_rs::digest::{SHA384, digest};
 use data_encoding::BASE64;
 use serde_json::{Map, Value, json};
-use std::sync::LazyLock;
 
-/// The version that this program serves: its own.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// A version's number, and its files by name.
+type Version = (&'static str, [(&'static str, &'static str); 3]);
 
-const SOURCE: &str = include_str!("../static/sdk/source.js");
-const TYPES: &str = include_str!("../static/sdk/vezne.d.ts");
-const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+/// Every version, oldest first.
+const VERSIONS: &[Version] = include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
 
-/// A file as it is served.
-struct File {
-    name: &'static str,
-    kind: &'static str,
-    content: Bytes,
-    /// `sha384-…`, as an `integrity` attribute has it (SRI section 3.1).
-    integrity: String,
-}
-
-/// One source, two ways to load it.
-static FILES: LazyLock<[File; 3]> = LazyLock::new(|| {
-    let source = compact(SOURCE).replace("%VERSION%", VERSION);
-    let classic = format!("(() => {{\n'use strict';\n{source}window.Vezne = Vezne;\n}})();\n");
-    let module = format!("{source}export {{ mount }};\nexport default Vezne;\n");
-    [
-        File::new("vezne.js", JAVASCRIPT, classic),
-        File::new("vezne.mjs", JAVASCRIPT, module),
-        File::new("vezne.d.ts", "text/plain; charset=utf-8", TYPES.replace("%VERSION%", VERSION)),
-    ]
-});
-
-impl File {
-    fn new(name: &'static str, kind: &'static str, content: String) -> Self {
-        let integrity = format!("sha384-{}", BASE64.encode(digest(&SHA384, content.as_bytes()).as_ref()));
-        Self { name, kind, content: content.into(), integrity }
-    }
-}
-
-/// A file of this program's version.
+/// A file of a version.
 ///
 /// # Errors
 /// A problem when there is no such version or file here.
 pub async fn file(path: Path<(String, String)>) -> Result<HttpResponse, Problem> {
     let (version, name) = path.into_inner();
-    let found = FILES.iter().find(|file| version == VERSION && file.name == name);
-    let file = found.ok_or_else(|| Problem::new(&error::NOT_FOUND))?;
+    let content = content(&version, &name).ok_or_else(|| Problem::new(&error::NOT_FOUND))?;
+    let is_script = name != "vezne.d.ts";
+    let kind = if is_script { "text/javascript; charset=utf-8" } else { "text/plain; charset=utf-8" };
     Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, file.kind))
+        .insert_header((CONTENT_TYPE, kind))
         .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
         // The browser checks a hash only of what it may read, from wherever it is asked for.
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
         .insert_header((CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"))
-        .body(file.content.clone()))
+        .body(content))
+}
+
+fn content(version: &str, name: &str) -> Option<&'static str> {
+    let (_, files) = VERSIONS.iter().find(|(number, _)| *number == version)?;
+    files.iter().find(|(file, _)| *file == name).map(|(_, content)| *content)
 }
 
 /// Which versions there are, where their files are, and their hashes.
 pub async fn manifest(window: Data<Window>) -> HttpResponse {
-    let entry = |file: &File| {
-        let url = format!("{}sdk/v1/{VERSION}/{}", window.public_url, file.name);
-        (file.name.to_owned(), json!({ "url": url, "integrity": file.integrity }))
+    let files_of = |(version, files): &Version| {
+        let entry = |(name, content): &(&str, &str)| {
+            let url = format!("{}sdk/v1/{version}/{name}", window.public_url);
+            ((*name).to_owned(), json!({ "url": url, "integrity": integrity(content) }))
+        };
+        ((*version).to_owned(), Value::Object(files.iter().map(entry).collect()))
     };
-    let files: Map<String, Value> = FILES.iter().map(entry).collect();
+    let versions: Map<String, Value> = VERSIONS.iter().map(files_of).collect();
+    let latest = VERSIONS.last().map(|(version, _)| version);
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-cache"))
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .json(json!({ "latest": VERSION, "versions": { VERSION: files } }))
+        .json(json!({ "latest": latest, "versions": versions }))
+}
+
+/// `sha384-…`, as an `integrity` attribute has it (SRI section 3.1).
+fn integrity(content: &str) -> String {
+    format!("sha384-{}", BASE64.encode(digest(&SHA384, content.as_bytes()).as_ref()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::compact;
+    use std::path::Path;
 
-    fn text(name: &str) -> &'static str {
-        let file = FILES.iter().find(|file| file.name == name).unwrap();
-        std::str::from_utf8(&file.content).unwrap()
+    const SOURCE: &str = include_str!("../static/sdk/source.js");
+    const TYPES: &str = include_str!("../static/sdk/source.d.ts");
+
+    /// The files that the source makes as `version`: one script, two ways to load it.
+    fn made(version: &str) -> [(&'static str, String); 3] {
+        let source = compact(SOURCE).replace("%VERSION%", version);
+        [
+            ("vezne.js", format!("(() => {{\n'use strict';\n{source}window.Vezne = Vezne;\n}})();\n")),
+            ("vezne.mjs", format!("{source}export {{ mount }};\nexport default Vezne;\n")),
+            ("vezne.d.ts", TYPES.replace("%VERSION%", version)),
+        ]
+    }
+
+    /// `VEZNE_PUBLISH_SDK=1.2.3 cargo test sdk` makes the version 1.2.3 of the
+    /// source; what is published already is never written again.
+    #[test]
+    fn the_newest_version_is_the_source() {
+        if let Ok(version) = std::env::var("VEZNE_PUBLISH_SDK") {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("static/sdk").join(&version);
+            std::fs::create_dir(&folder).expect("a version that is not there yet");
+            for (name, content) in made(&version) {
+                std::fs::write(folder.join(name), content).unwrap();
+            }
+            return;
+        }
+        let (newest, files) = VERSIONS.last().unwrap();
+        let is_made = made(newest).iter().zip(files).all(|(made, file)| (made.0, made.1.as_str()) == *file);
+        assert!(is_made, "the source is not {newest} any more: publish it as a version of its own (docs/sdk.md)");
+    }
+
+    #[test]
+    fn versions_are_in_the_order_of_their_numbers() {
+        let numbers = |version: &str| version.split('.').map(|number| number.parse().unwrap()).collect::<Vec<u32>>();
+        assert!(VERSIONS.iter().map(|(version, _)| numbers(version)).is_sorted_by(|left, right| left < right));
     }
 
     #[test]
     fn the_two_scripts_are_one_source() {
-        let (classic, module) = (text("vezne.js"), text("vezne.mjs"));
-        let body = module.split_once("export {").unwrap().0;
-        assert!(classic.contains(body) && classic.contains("window.Vezne = Vezne;"));
-        assert!(body.contains(&format!("version: '{VERSION}'")) && !classic.contains("export "));
+        for (version, _) in VERSIONS {
+            let (classic, module) = (content(version, "vezne.js").unwrap(), content(version, "vezne.mjs").unwrap());
+            let body = module.split_once("export {").unwrap().0;
+            assert!(classic.contains(body) && classic.contains("window.Vezne = Vezne;"));
+            assert!(body.contains(&format!("version: '{version}'")) && !classic.contains("export "));
+            assert!(!content(version, "vezne.d.ts").unwrap().contains('%'));
+        }
     }
 
     /// Sinks of markup and code, which a shop's policy may forbid.
@@ -110,6 +131,5 @@ mod tests {
         for name in ["mount", "unmount", "focus", "onReady", "onResult", "onError", "onHeight", "session-url"] {
             assert!(SOURCE.contains(name) && TYPES.contains(name), "{name}");
         }
-        assert!(!text("vezne.d.ts").contains('%'));
     }
 }

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
 # One profile for all of it, so that the crate is built once.
 readonly PROFILE=ci
-readonly STEPS=(format supply lints unit hardened residue production docs browser)
+readonly STEPS=(format supply lints unit hardened residue production docs deploy browser)
 
 step_format() { cargo fmt --check; }
 
@@ -47,6 +47,8 @@ step_production() {
 }
 
 step_docs() { python3 tests/docs/check.py && python3 tests/ops/check.py; }
+
+step_deploy() { python3 tests/deploy/check.py; }
 
 # The whole journey in Debian's Chromium.
 step_browser() {

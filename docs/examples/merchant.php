@@ -1,5 +1,5 @@
 <?php
-// A merchant's server in one file: PHP 8.0 or later, no packages.
+// A merchant's server: PHP 8.0 or later, and vezne_verify.php.
 //
 //   VEZNE_URL=https://127.0.0.1:8443 VEZNE_API_KEY=vz_test_… \
 //   VEZNE_SIGNING_SECRET=vzsig_… VEZNE_WEBHOOK_SECRET=whsec_… \
@@ -19,6 +19,10 @@ define('SHOP_URL', getenv('SHOP_URL') ?: 'http://localhost:3000');
 define('CALLBACK_URL', getenv('CALLBACK_URL') ?: null);
 
 // readme:begin
+require_once __DIR__ . '/../../static/sdk/server/vezne_verify.php';
+use Vezne\VerificationError;
+use function Vezne\verifyCallback, Vezne\verifyResult;
+
 /** Opens a session. Keep its `id` with the order; send the browser to its `url`. */
 function createSession(string $orderId): array
 {
@@ -42,42 +46,30 @@ function callVezne(string $method, string $path, int $expected, string $body = '
     return $answer;
 }
 
-function base64url(string $bytes): string
+/** The browser comes back with the result in the query. */
+function returned(array $query): void
 {
-    return rtrim(strtr(base64_encode($bytes), '+/', '-_'), '=');
+    $result = verifyResult($query, VEZNE_SIGNING_SECRET);
+    $order = withOrders(fn (array &$kept): array => settle($kept, $result));
+    header('Content-Type: text/plain; charset=utf-8');
+    echo $order['status'] === 'completed'
+        ? "We have your card ending in {$order['card']['lastFour']}.\n"
+        : "No card: {$order['status']}.\n";
 }
 
-/** Whether vezne signed this result, and for this token where there is one. */
-function verifyResult(array $result, string $secret = VEZNE_SIGNING_SECRET): bool
+/** vezne tells the same; the body is taken as it came. */
+function callback(): void
 {
-    $lines = ['vezne-result-v1'];
-    foreach (['session', 'status', 'conversationId', 'timestamp', 'tokenDigest'] as $name) {
-        $lines[] = is_string($result[$name] ?? null) ? $result[$name] : '';
-    }
-    $signature = is_string($result['signature'] ?? null) ? $result['signature'] : '';
-    $genuine = base64url(hash_hmac('sha256', implode("\n", $lines), $secret, true));
-    if (!hash_equals($genuine, $signature)) {
-        return false;
-    }
-    $token = $result['cardToken'] ?? '';
-    return $token === '' || (is_string($token) && base64url(hash('sha256', $token, true)) === $result['tokenDigest']);
-}
-
-/** Whether vezne sent this body, within five minutes of `$now` (seconds). `$body` is as received. */
-function verifyCallback(array $headers, string $body, string $secret = VEZNE_WEBHOOK_SECRET, ?int $now = null): bool
-{
-    [$id, $sent] = [$headers['webhook-id'] ?? '', $headers['webhook-timestamp'] ?? ''];
-    if ($id === '' || !ctype_digit($sent) || abs(($now ?? time()) - (int) $sent) > 300) {
-        return false;
-    }
-    $key = base64_decode(substr($secret, strlen('whsec_')), true);
-    $genuine = 'v1,' . base64_encode(hash_hmac('sha256', "$id.$sent.$body", (string) $key, true));
-    foreach (explode(' ', $headers['webhook-signature'] ?? '') as $one) {
-        if (hash_equals($genuine, $one)) {
-            return true;
+    $headers = array_change_key_case(getallheaders());
+    $event = verifyCallback($headers, (string) file_get_contents('php://input'), VEZNE_WEBHOOK_SECRET);
+    withOrders(function (array &$kept) use ($event): void {
+        // The same event may come more than once: its id is the same each time.
+        if (str_starts_with($event['type'], 'session.') && !isset($kept['events'][$event['id']])) {
+            settle($kept, verifyResult($event['data'], VEZNE_SIGNING_SECRET));
+            $kept['events'][$event['id']] = true;
         }
-    }
-    return false;
+    });
+    http_response_code(204);
 }
 // readme:end
 
@@ -99,24 +91,18 @@ function withOrders(callable $change): mixed
 
 /**
  * Takes a verified result over into its order. The return and the callback both
- * come here, in either order and as often as they like. Null when the result is
- * not of an order of ours.
+ * come here, in either order and as often as they like.
  */
-function settle(array &$kept, array $result): ?array
+function settle(array &$kept, array $result): array
 {
     $order = $kept['orders'][$result['conversationId']] ?? null;
     if ($order === null || $order['session'] !== $result['session']) {
-        return null;
+        throw new VerificationError('order', 'this is no order of ours');
     }
     if ($result['status'] === 'completed' && !isset($order['cardToken'])) {
-        // A redirect names the session only; the token comes over the API.
-        $session = isset($result['cardToken'])
-            ? $result
-            : callVezne('GET', '/v1/sessions/' . rawurlencode($result['session']), 200);
-        if (!verifyResult($session) || $session['session'] !== $order['session'] || empty($session['cardToken'])) {
-            throw new RuntimeException('the session does not verify');
-        }
-        $order['cardToken'] = $session['cardToken'];
+        // A redirect names the session only; token and card come over the API.
+        $session = callVezne('GET', '/v1/sessions/' . rawurlencode($order['session']), 200);
+        $order['cardToken'] = verifyResult($session, VEZNE_SIGNING_SECRET)['cardToken'];
         $order['card'] = $session['card'];
     }
     $order['status'] = $result['status'];
@@ -134,43 +120,6 @@ function checkout(): void
     header('Location: ' . $session['url'], true, 303);
 }
 
-function returned(array $result): void
-{
-    header('Content-Type: text/plain; charset=utf-8');
-    $order = verifyResult($result)
-        ? withOrders(fn (array &$kept): ?array => settle($kept, $result))
-        : null;
-    if ($order === null) {
-        http_response_code(400);
-        echo "This is not a result of an order here.\n";
-    } elseif ($order['status'] !== 'completed') {
-        echo "No card: {$order['status']}.\n";
-    } else {
-        echo "We have your card ending in {$order['card']['lastFour']}.\n";
-    }
-}
-
-function callback(): void
-{
-    $body = (string) file_get_contents('php://input');
-    $headers = array_change_key_case(getallheaders());
-    if (!verifyCallback($headers, $body)) {
-        http_response_code(401);
-        return;
-    }
-    withOrders(function (array &$kept) use ($headers, $body): void {
-        // The same event may come more than once: its id is the same each time.
-        if (!isset($kept['events'][$headers['webhook-id']])) {
-            $result = json_decode($body, true)['data'];
-            if (verifyResult($result)) {
-                settle($kept, $result);
-            }
-            $kept['events'][$headers['webhook-id']] = true;
-        }
-    });
-    http_response_code(204);
-}
-
 // Only when served, not when included by a command-line script.
 if (PHP_SAPI !== 'cli') {
     // An empty secret would let anybody sign.
@@ -178,21 +127,17 @@ if (PHP_SAPI !== 'cli') {
         throw new RuntimeException('set VEZNE_API_KEY, VEZNE_SIGNING_SECRET and VEZNE_WEBHOOK_SECRET');
     }
     $path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
-    switch ($_SERVER['REQUEST_METHOD'] . ' ' . $path) {
-        case 'GET /':
-            echo '<form method="post" action="/checkout"><button>Pay by card</button></form>';
-            break;
-        case 'POST /checkout':
-            checkout();
-            break;
-        case 'GET /return':
-            returned($_GET);
-            break;
-        case 'POST /callback':
-            callback();
-            break;
-        default:
-            http_response_code(404);
-            echo "Not found.\n";
+    try {
+        match ($_SERVER['REQUEST_METHOD'] . ' ' . $path) {
+            'GET /' => print('<form method="post" action="/checkout"><button>Pay by card</button></form>'),
+            'POST /checkout' => checkout(),
+            'GET /return' => returned($_GET),
+            'POST /callback' => callback(),
+            default => http_response_code(404),
+        };
+    } catch (VerificationError $error) {
+        error_log($error->getMessage());
+        http_response_code(400);
+        echo "This is not from vezne, or of no order here.\n";
     }
 }

@@ -1,4 +1,4 @@
-// A merchant's server in one file: Node 20 or later, no dependencies.
+// A merchant's server: Node 20 or later, and vezne-verify.mjs.
 //
 //   VEZNE_URL=https://127.0.0.1:8443 VEZNE_API_KEY=vz_test_… \
 //   VEZNE_SIGNING_SECRET=vzsig_… VEZNE_WEBHOOK_SECRET=whsec_… \
@@ -17,7 +17,7 @@ const PORT = Number(process.env.PORT ?? 3000);
 const SHOP_URL = process.env.SHOP_URL ?? `http://localhost:${PORT}`;
 
 // readme:begin
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { VerificationError, verifyCallback, verifyResult } from '../../static/sdk/server/vezne-verify.mjs';
 
 /** Opens a session. Keep its `id` with the order; send the browser to its `url`. */
 export async function createSession(orderId) {
@@ -36,26 +36,23 @@ export async function createSession(orderId) {
   return session;
 }
 
-/** Whether vezne signed this result, and for this token where there is one. */
-export function verifyResult(result, secret = VEZNE_SIGNING_SECRET) {
-  const { session, status, conversationId, timestamp, tokenDigest, signature, cardToken } = result;
-  const text = ['vezne-result-v1', session, status, conversationId, timestamp, tokenDigest].join('\n');
-  const genuine = createHmac('sha256', secret).update(text).digest();
-  const given = Buffer.from(String(signature), 'base64url');
-  if (given.length !== genuine.length || !timingSafeEqual(given, genuine)) return false;
-  return !cardToken || createHash('sha256').update(cardToken).digest('base64url') === tokenDigest;
+/** The browser comes back with the result in the query. */
+async function returned(query) {
+  const result = verifyResult(Object.fromEntries(query), VEZNE_SIGNING_SECRET);
+  const order = await settle(result);
+  if (order.status !== 'completed') return { status: 200, text: `No card: ${order.status}.\n` };
+  return { status: 200, text: `We have your card ending in ${order.card.lastFour}.\n` };
 }
 
-/** Whether vezne sent this body, within five minutes of `now` (seconds). `body` is as received. */
-export function verifyCallback(headers, body, secret = VEZNE_WEBHOOK_SECRET, now = Date.now() / 1000) {
-  const { 'webhook-id': id, 'webhook-timestamp': sent, 'webhook-signature': signatures } = headers;
-  if (!id || !signatures || !(Math.abs(now - Number(sent)) <= 300)) return false;
-  const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
-  const genuine = createHmac('sha256', key).update(`${id}.${sent}.`).update(body).digest();
-  return signatures.split(' ').some((one) => {
-    const given = Buffer.from(one.startsWith('v1,') ? one.slice(3) : '', 'base64');
-    return given.length === genuine.length && timingSafeEqual(given, genuine);
-  });
+/** vezne tells the same; `body` is the bytes as they came. */
+async function callback(headers, body) {
+  const event = verifyCallback(headers, body, VEZNE_WEBHOOK_SECRET);
+  // The same event may come more than once: its id is the same each time.
+  if (event.type.startsWith('session.') && !seenEvents.has(event.id)) {
+    await settle(verifyResult(event.data, VEZNE_SIGNING_SECRET));
+    seenEvents.add(event.id);
+  }
+  return { status: 204 };
 }
 // readme:end
 
@@ -74,19 +71,16 @@ async function readSession(id) {
 
 /**
  * Takes a verified result over into its order. The return and the callback both
- * come here, in either order and as often as they like. `undefined` when the
- * result is not of an order of ours.
+ * come here, in either order and as often as they like.
  */
 async function settle(result) {
   const order = orders.get(result.conversationId);
-  if (!order || order.session !== result.session) return undefined;
+  if (!order || order.session !== result.session) throw new VerificationError('order', 'this is no order of ours');
   if (result.status === 'completed' && !order.cardToken) {
-    // A redirect names the session only; the token comes over the API.
-    const session = result.cardToken ? result : await readSession(result.session);
-    if (!verifyResult(session) || session.session !== order.session || !session.cardToken) {
-      throw new Error('the session does not verify');
-    }
-    Object.assign(order, { cardToken: session.cardToken, card: session.card });
+    // A redirect names the session only; token and card come over the API.
+    const session = await readSession(order.session);
+    const { cardToken } = verifyResult(session, VEZNE_SIGNING_SECRET);
+    Object.assign(order, { cardToken, card: session.card });
   }
   order.status = result.status;
   return order;
@@ -97,25 +91,6 @@ async function checkout() {
   const session = await createSession(orderId);
   orders.set(orderId, { session: session.id, status: session.status });
   return { status: 303, headers: { location: session.url } };
-}
-
-async function returned(query) {
-  const result = Object.fromEntries(query);
-  const order = verifyResult(result) ? await settle(result) : undefined;
-  if (!order) return { status: 400, text: 'This is not a result of an order here.\n' };
-  if (order.status !== 'completed') return { status: 200, text: `No card: ${order.status}.\n` };
-  return { status: 200, text: `We have your card ending in ${order.card.lastFour}.\n` };
-}
-
-async function callback(headers, body) {
-  if (!verifyCallback(headers, body)) return { status: 401 };
-  const event = JSON.parse(body);
-  // The same event may come more than once: its id is the same each time.
-  if (!seenEvents.has(headers['webhook-id'])) {
-    if (verifyResult(event.data)) await settle(event.data);
-    seenEvents.add(headers['webhook-id']);
-  }
-  return { status: 204 };
 }
 
 async function bodyOf(request) {
@@ -154,6 +129,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   createServer(async (request, response) => {
     const { status, headers, text, html } = await answer(request).catch((error) => {
       console.error(error);
+      if (error instanceof VerificationError) return { status: 400, text: 'This is not from vezne, or of no order here.\n' };
       return { status: 500, text: 'Something is wrong here.\n' };
     });
     const type = html === undefined ? 'text/plain; charset=utf-8' : 'text/html; charset=utf-8';

@@ -1,4 +1,4 @@
-"""A merchant's server in one file: Python 3.9 or later, standard library only.
+"""A merchant's server: Python 3.9 or later, and vezne_verify.py.
 
     VEZNE_URL=https://127.0.0.1:8443 VEZNE_API_KEY=vz_test_… \\
     VEZNE_SIGNING_SECRET=vzsig_… VEZNE_WEBHOOK_SECRET=whsec_… \\
@@ -10,6 +10,7 @@ without callbacks. Both must be under an entry of the merchant's allow-list.
 """
 
 import os
+import sys
 import urllib.error
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,8 +24,12 @@ PORT = int(os.environ.get("PORT", "3000"))
 SHOP_URL = os.environ.get("SHOP_URL", f"http://localhost:{PORT}")
 CALLBACK_URL = os.environ.get("CALLBACK_URL")
 
+# Beside your own code, in a shop.
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "static", "sdk", "server"))
+
 # readme:begin
-import base64, hashlib, hmac, json, time, urllib.request
+import json, urllib.request
+import vezne_verify
 
 
 def create_session(order_id):
@@ -36,34 +41,6 @@ def create_session(order_id):
     request = urllib.request.Request(f"{VEZNE_URL}/v1/sessions", json.dumps(wanted).encode(), headers)
     with urllib.request.urlopen(request, timeout=10) as answer:  # raises HTTPError for a problem
         return json.load(answer)
-
-
-def base64url(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def verify_result(result, secret=VEZNE_SIGNING_SECRET):
-    """Whether vezne signed this result, and for this token where there is one."""
-    fields = ("session", "status", "conversationId", "timestamp", "tokenDigest")
-    text = "\n".join(["vezne-result-v1"] + [result.get(name, "") for name in fields])
-    genuine = base64url(hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest())
-    if not hmac.compare_digest(genuine.encode(), result.get("signature", "").encode()):
-        return False
-    token = result.get("cardToken")
-    return not token or base64url(hashlib.sha256(token.encode()).digest()) == result["tokenDigest"]
-
-
-def verify_callback(headers, body, secret=VEZNE_WEBHOOK_SECRET, now=None):
-    """Whether vezne sent this body, within five minutes of `now` (seconds). `body` is as received."""
-    identifier, sent = headers.get("webhook-id") or "", headers.get("webhook-timestamp") or ""
-    now = time.time() if now is None else now
-    if not identifier or not sent.isdecimal() or abs(now - int(sent)) > 300:
-        return False
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    signed = f"{identifier}.{sent}.".encode() + body
-    genuine = b"v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
-    given = (headers.get("webhook-signature") or "").split(" ")
-    return any(hmac.compare_digest(genuine, one.encode()) for one in given)
 # readme:end
 
 
@@ -83,17 +60,16 @@ def settle(result):
     """Takes a verified result over into its order.
 
     The return and the callback both come here, in either order and as often as
-    they like. None when the result is not of an order of ours.
+    they like.
     """
     order = ORDERS.get(result["conversationId"])
     if order is None or order["session"] != result["session"]:
-        return None
+        raise vezne_verify.VerificationError("order", "this is no order of ours")
     if result["status"] == "completed" and "cardToken" not in order:
-        # A redirect names the session only; the token comes over the API.
-        session = result if result.get("cardToken") else read_session(result["session"])
-        if not verify_result(session) or session["session"] != order["session"] or not session.get("cardToken"):
-            raise ValueError("the session does not verify")
-        order.update(cardToken=session["cardToken"], card=session["card"])
+        # A redirect names the session only; token and card come over the API.
+        session = read_session(order["session"])
+        token = vezne_verify.verify_result(session, VEZNE_SIGNING_SECRET)["cardToken"]
+        order.update(cardToken=token, card=session["card"])
     order["status"] = result["status"]
     return order
 
@@ -105,7 +81,7 @@ class Shop(BaseHTTPRequestHandler):
             form = '<form method="post" action="/checkout"><button>Pay by card</button></form>'
             self.answer(200, form, "text/html")
         elif url.path == "/return":
-            self.returned(dict(parse_qsl(url.query, keep_blank_values=True)))
+            self.verified(self.returned, dict(parse_qsl(url.query, keep_blank_values=True)))
         else:
             self.answer(404, "Not found.\n")
 
@@ -118,9 +94,16 @@ class Shop(BaseHTTPRequestHandler):
         if self.path == "/checkout":
             self.checkout()
         elif self.path == "/callback":
-            self.callback(body)
+            self.verified(self.callback, body)
         else:
             self.answer(404, "Not found.\n")
+
+    def verified(self, take, given):
+        try:
+            take(given)
+        except vezne_verify.VerificationError as error:
+            self.log_error("%s", error)
+            self.answer(400, "This is not from vezne, or of no order here.\n")
 
     def checkout(self):
         order_id = f"order-{uuid.uuid4()}"
@@ -134,27 +117,24 @@ class Shop(BaseHTTPRequestHandler):
         ORDERS[order_id] = {"session": session["id"], "status": session["status"]}
         self.answer(303, "", location=session["url"])
 
-    def returned(self, result):
-        order = settle(result) if verify_result(result) else None
-        if order is None:
-            self.answer(400, "This is not a result of an order here.\n")
-        elif order["status"] != "completed":
+    # readme:begin
+    def returned(self, query):
+        """The browser comes back with the result in the query."""
+        order = settle(vezne_verify.verify_result(query, VEZNE_SIGNING_SECRET))
+        if order["status"] != "completed":
             self.answer(200, f"No card: {order['status']}.\n")
         else:
             self.answer(200, f"We have your card ending in {order['card']['lastFour']}.\n")
 
     def callback(self, body):
-        if not verify_callback(self.headers, body):
-            self.answer(401, "")
-            return
+        """vezne tells the same; `body` is the bytes as they came."""
+        event = vezne_verify.verify_callback(self.headers, body, VEZNE_WEBHOOK_SECRET)
         # The same event may come more than once: its id is the same each time.
-        event = self.headers["webhook-id"]
-        if event not in SEEN_EVENTS:
-            result = json.loads(body)["data"]
-            if verify_result(result):
-                settle(result)
-            SEEN_EVENTS.add(event)
+        if event["type"].startswith("session.") and event["id"] not in SEEN_EVENTS:
+            settle(vezne_verify.verify_result(event["data"], VEZNE_SIGNING_SECRET))
+            SEEN_EVENTS.add(event["id"])
         self.answer(204, "")
+    # readme:end
 
     def answer(self, status, text, kind="text/plain", location=None):
         body = text.encode()

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod backup;
 mod check_config;
 #[cfg(feature = "sandbox")]
 mod demo;
@@ -50,6 +51,8 @@ enum Verb {
     /// Make a master key, replace it, see what rests under which
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// Copy the store into a new file, while the window goes on serving
+    Backup(backup::Args),
     /// List every script and style of the page, with hash and purpose
     PageManifest(page_manifest::Args),
     /// Compare a running page with what this program would send
@@ -82,6 +85,7 @@ impl Command {
             Verb::Sandbox(args) => sandbox::run(args),
             Verb::Merchant(verb) => merchant::run(verb),
             Verb::Keys(verb) => keys::run(verb),
+            Verb::Backup(args) => backup::run(&args),
             Verb::PageManifest(args) => {
                 page_manifest::run(&args);
                 Ok(())

@@ -1,11 +1,11 @@
 //! The hand-off page: it returns the cardholder to the shop at once.
 
+use super::Locale;
 use super::assets::Asset;
-use super::frame::{Frame, FramePart};
+use super::frame::Frame;
+use super::layout::{Layout, Surroundings};
 use super::notice::Tone;
-use super::texts::{Around, Texts, around, fill};
-use super::theme::Style;
-use super::{Locale, monogram};
+use super::texts::{Texts, fill};
 use crate::merchant::Theme;
 use askama::Template;
 
@@ -54,20 +54,21 @@ pub struct DoneView<'a> {
     pub sandbox: bool,
 }
 
+impl<'a> DoneView<'a> {
+    pub(super) fn surroundings(&self) -> Surroundings<'a> {
+        let &Self { locale, theme, merchant_name, frame, sandbox, .. } = self;
+        Surroundings { locale, theme, merchant_name, frame, sandbox }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "done.html")]
 pub(super) struct DoneTemplate<'a> {
-    locale: Locale,
-    texts: &'static Texts,
-    style: &'a Style<'a>,
-    script: Option<&'a Asset>,
-    frame: Option<FramePart<'a>>,
-    view: &'a DoneView<'a>,
+    pub layout: Layout<'a>,
+    pub script: Option<&'a Asset>,
     title: String,
     heading: &'static str,
     tone: Tone,
-    sandbox: bool,
-    privacy: Option<&'a str>,
     /// The address, when it is one of the web's.
     next: Option<&'a str>,
     /// Whether the page around the frame gets the result, and goes on.
@@ -75,40 +76,19 @@ pub(super) struct DoneTemplate<'a> {
 }
 
 impl<'a> DoneTemplate<'a> {
-    pub fn new(
-        view: &'a DoneView<'a>,
-        style: &'a Style<'a>,
-        script: &'a Asset,
-        frame: Option<FramePart<'a>>,
-        privacy: Option<&'a str>,
-    ) -> Self {
-        let texts = view.locale.texts();
+    pub fn new(view: &'a DoneView<'a>, layout: Layout<'a>, script: &'a Asset) -> Self {
+        let texts = layout.texts;
         let (heading, tone) = view.outcome.said(texts);
-        let stays = frame.as_ref().is_some_and(|frame| frame.reports);
+        let stays = layout.frame.as_ref().is_some_and(|frame| frame.reports);
         Self {
-            locale: view.locale,
-            texts,
-            style,
+            layout,
             script: Some(script).filter(|_| !stays),
-            frame,
-            view,
             title: fill(&texts.done.title, "shop", view.merchant_name),
             heading,
             tone,
-            sandbox: view.sandbox,
-            privacy,
             next: Some(view.next).filter(|next| is_web_address(next)),
             stays,
         }
-    }
-
-    /// The script that leaves, where the page leaves.
-    pub fn script(&self) -> Option<&'a Asset> {
-        self.script
-    }
-
-    fn named<'t>(&'t self, text: &'t str) -> Around<'t> {
-        around(text, "shop", self.view.merchant_name)
     }
 }
 

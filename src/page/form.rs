@@ -1,11 +1,11 @@
 //! The card form.
 
+use super::Locale;
 use super::assets::Asset;
-use super::frame::{Frame, FramePart};
+use super::frame::Frame;
+use super::layout::{Layout, Surroundings};
 use super::problem::{Alert, Field, FieldProblem, Problem};
-use super::texts::{Around, Texts, around, fill};
-use super::theme::Style;
-use super::{Locale, monogram};
+use super::texts::fill;
 use crate::merchant::Theme;
 use askama::Template;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -40,22 +40,24 @@ pub struct FormView<'a> {
     pub sandbox: bool,
 }
 
+impl<'a> FormView<'a> {
+    pub(super) fn surroundings(&self) -> Surroundings<'a> {
+        let &Self { locale, theme, merchant_name, frame, sandbox, .. } = self;
+        Surroundings { locale, theme, merchant_name, frame, sandbox }
+    }
+}
+
 /// A message under a field.
 type Message = Option<&'static str>;
 
 #[derive(Template)]
 #[template(path = "form.html")]
 pub(super) struct FormTemplate<'a> {
-    locale: Locale,
-    texts: &'static Texts,
-    style: &'a Style<'a>,
-    script: Option<&'a Asset>,
-    frame: Option<FramePart<'a>>,
+    pub layout: Layout<'a>,
+    pub script: Option<&'a Asset>,
     data: &'a str,
     view: &'a FormView<'a>,
     title: String,
-    sandbox: bool,
-    privacy: Option<&'a str>,
     alert: Option<Alert>,
     /// Links of the alert: field name and message.
     mistakes: Vec<(&'static str, &'static str)>,
@@ -65,15 +67,8 @@ pub(super) struct FormTemplate<'a> {
 }
 
 impl<'a> FormTemplate<'a> {
-    pub fn new(
-        view: &'a FormView<'a>,
-        style: &'a Style<'a>,
-        script: &'a Asset,
-        data: &'a str,
-        frame: Option<FramePart<'a>>,
-        privacy: Option<&'a str>,
-    ) -> Self {
-        let texts = view.locale.texts();
+    pub fn new(view: &'a FormView<'a>, layout: Layout<'a>, script: &'a Asset, data: &'a str) -> Self {
+        let texts = layout.texts;
         let problems: &[FieldProblem] = match view.problem {
             Some(Problem::Fields(problems)) => problems,
             _ => &[],
@@ -82,16 +77,11 @@ impl<'a> FormTemplate<'a> {
             |field| problems.iter().find(|problem| problem.field() == field).map(|it| it.message(&texts.fields));
         let title = if view.problem.is_some() { &texts.form.title_with_problem } else { &texts.form.title };
         Self {
-            locale: view.locale,
-            texts,
-            style,
+            layout,
             script: Some(script),
-            frame,
             data,
             view,
             title: fill(title, "shop", view.merchant_name),
-            sandbox: view.sandbox,
-            privacy,
             alert: view.problem.as_ref().map(|problem| Alert::of(problem, view.locale)),
             mistakes: problems.iter().map(|it| (it.field().name(), it.message(&texts.fields))).collect(),
             card_number: message(Field::CardNumber),
@@ -100,21 +90,16 @@ impl<'a> FormTemplate<'a> {
         }
     }
 
-    /// A text with the shop's name in it, for the document.
-    fn named<'t>(&'t self, text: &'t str) -> Around<'t> {
-        around(text, "shop", self.view.merchant_name)
-    }
-
-    /// The same for an attribute.
-    fn named_plainly(&self, text: &str) -> String {
-        fill(text, "shop", self.view.merchant_name)
+    /// Whether the cardholder never leaves the shop's page, and so returns to nothing.
+    fn stays(&self) -> bool {
+        self.layout.frame.as_ref().is_some_and(|frame| frame.reports)
     }
 
     /// For how many minutes the page may be used, said before it is filled in.
     fn open_for(&self) -> String {
         match self.view.expires_in_seconds / 60 {
-            0 | 1 => self.texts.form.open_for_one.clone(),
-            minutes => fill(&self.texts.form.open_for, "minutes", &minutes.to_string()),
+            0 | 1 => self.layout.texts.form.open_for_one.clone(),
+            minutes => fill(&self.layout.texts.form.open_for, "minutes", &minutes.to_string()),
         }
     }
 

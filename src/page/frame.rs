@@ -64,11 +64,6 @@ impl Frame {
         read.is_ok_and(|data| data.contains_key("origin") && data.keys().all(|key| KEYS.contains(&key.as_str())))
     }
 
-    /// The one origin that may have the document in a frame.
-    pub(super) fn origin(&self) -> &str {
-        &self.origin
-    }
-
     /// JSON for a `<script type="application/json">`.
     fn data(&self) -> String {
         // Strings and string keys always serialize.
@@ -78,6 +73,7 @@ impl Frame {
 
 /// The part of a framed document that the layout writes.
 pub(super) struct FramePart<'a> {
+    pub origin: &'a str,
     pub data: String,
     pub script: &'a Asset,
     pub reports: bool,
@@ -86,6 +82,6 @@ pub(super) struct FramePart<'a> {
 
 impl<'a> FramePart<'a> {
     pub fn new(frame: &'a Frame, script: &'a Asset) -> Self {
-        Self { data: frame.data(), script, reports: frame.reports, full_page: &frame.full_page }
+        Self { origin: &frame.origin, data: frame.data(), script, reports: frame.reports, full_page: &frame.full_page }
     }
 }

@@ -14,6 +14,7 @@ mod form;
 mod frame;
 mod handler;
 mod inventory;
+mod layout;
 mod leave;
 mod locale;
 mod notice;
@@ -42,14 +43,14 @@ pub use texts::Direction;
 pub use verify::{Fetched, verify};
 pub use visit::Visit;
 
+#[cfg(test)]
 pub(crate) use assets::compact;
 
-use crate::merchant::Theme;
 use askama::Template;
 use assets::Asset;
 use csp::Policy;
-use frame::FramePart;
-use theme::{Palettes, Style};
+use layout::Layout;
+use theme::Palettes;
 
 /// A page ready to be sent. It does not print: it holds the form's token.
 #[derive(Clone, Eq, PartialEq)]
@@ -103,62 +104,40 @@ impl Pages {
         Self { privacy: Locale::all().map(in_language).collect(), ..self }
     }
 
-    fn privacy(&self, locale: Locale) -> Option<&str> {
-        self.privacy.get(locale.index()).and_then(Option::as_deref)
-    }
-
     /// The card form, empty, with what was wrong with the last attempt.
     #[must_use]
     pub fn form(&self, view: &FormView<'_>) -> Document {
         let data = self.form_data.get(view.locale.index()).map_or("", String::as_str);
-        let style = self.styled(view.theme);
-        let (frame, privacy) = (self.part(view.frame), self.privacy(view.locale));
-        let template = form::FormTemplate::new(view, &style, &self.form_script, data, frame, privacy);
-        let policy = self.policy(&style, view.frame).script(&self.form_script).posts_here();
-        Document { html: render(&template), csp: policy.to_string() }
+        let layout = Layout::new(self, &view.surroundings());
+        let template = form::FormTemplate::new(view, layout, &self.form_script, data);
+        document(&template, &template.layout.policy(template.script).posts_here())
     }
 
     /// A page that only says something, and where to go from there.
     #[must_use]
     pub fn notice(&self, view: &NoticeView<'_>) -> Document {
         let script = view.refreshes().then_some(&self.leave_script);
-        let style = self.styled(view.theme);
-        let (frame, privacy) = (self.part(view.frame), self.privacy(view.locale));
-        let template = notice::NoticeTemplate::new(view, &style, script, frame, privacy);
-        let policy = script.into_iter().fold(self.policy(&style, view.frame), Policy::script);
-        Document { html: render(&template), csp: policy.to_string() }
+        let template = notice::NoticeTemplate::new(view, Layout::new(self, &view.surroundings()), script);
+        document(&template, &template.layout.policy(script))
     }
 
     /// The hand-off page, which leaves for the shop at once. A `Refresh: 0`
     /// header with the same address makes it work without scripts.
     #[must_use]
     pub fn done(&self, view: &DoneView<'_>) -> Document {
-        let style = self.styled(view.theme);
-        let (frame, privacy) = (self.part(view.frame), self.privacy(view.locale));
-        let template = done::DoneTemplate::new(view, &style, &self.leave_script, frame, privacy);
-        let policy = template.script().into_iter().fold(self.policy(&style, view.frame), Policy::script);
-        Document { html: render(&template), csp: policy.to_string() }
+        let layout = Layout::new(self, &view.surroundings());
+        let template = done::DoneTemplate::new(view, layout, &self.leave_script);
+        document(&template, &template.layout.policy(template.script))
     }
 
     /// The hand-off page that posts the result to the shop at once. Chromium
     /// holds the form's policy against what the shop's answer redirects to, too.
     #[must_use]
     pub fn post(&self, view: &PostView<'_>) -> Document {
-        let style = self.styled(view.theme);
-        let (frame, privacy) = (self.part(view.frame), self.privacy(view.locale));
-        let template = post::PostTemplate::new(view, &style, &self.post_script, frame, privacy);
+        let layout = Layout::new(self, &view.surroundings());
+        let template = post::PostTemplate::new(view, layout, &self.post_script);
         let origin = view.action.origin().ascii_serialization();
-        let policy = self.policy(&style, view.frame).script(&self.post_script).posts_to(origin);
-        Document { html: render(&template), csp: policy.to_string() }
-    }
-
-    fn part<'a>(&'a self, frame: Option<&'a Frame>) -> Option<FramePart<'a>> {
-        frame.map(|frame| FramePart::new(frame, &self.frame_script))
-    }
-
-    fn policy<'a>(&'a self, style: &'a Style<'a>, frame: Option<&'a Frame>) -> Policy<'a> {
-        let policy = Policy::new(style).frame_ancestor(frame.map(Frame::origin));
-        frame.map(|_| &self.frame_script).into_iter().fold(policy, Policy::script)
+        document(&template, &template.layout.policy(template.script).posts_to(origin))
     }
 }
 
@@ -176,10 +155,6 @@ impl Pages {
         items.extend(Locale::all().zip(form_data).map(|(locale, data)| Item::data(locale, data)));
         Inventory::new(items)
     }
-
-    fn styled<'a>(&'a self, theme: &'a Theme) -> Style<'a> {
-        Style::new(&self.style, &self.palettes, theme)
-    }
 }
 
 impl Default for Pages {
@@ -191,16 +166,11 @@ impl Default for Pages {
 /// Room for a form with its style and script, so that writing does not grow it.
 const DOCUMENT_CAPACITY: usize = 40 * 1024;
 
-/// The letter that stands for a shop.
-fn monogram(shop: &str) -> String {
-    shop.chars().find(|c| c.is_alphanumeric()).map(String::from).unwrap_or_default()
-}
-
-fn render(template: &impl Template) -> String {
+fn document(template: &impl Template, policy: &Policy<'_>) -> Document {
     let mut html = String::with_capacity(DOCUMENT_CAPACITY);
     // Writing to a String does not fail, and no value of ours does.
     let _infallible = template.render_into(&mut html);
-    html
+    Document { html, csp: policy.to_string() }
 }
 
 #[cfg(test)]

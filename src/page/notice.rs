@@ -1,12 +1,12 @@
 //! A page that says something: what happened, and where to go from there.
 
+use super::Locale;
 use super::assets::Asset;
 use super::done::is_web_address;
-use super::frame::{Frame, FramePart};
+use super::frame::Frame;
+use super::layout::{Layout, Surroundings};
 use super::problem::Alert;
 use super::texts::{Around, NoticeText, Texts, around};
-use super::theme::Style;
-use super::{Locale, monogram};
 use crate::merchant::Theme;
 use askama::Template;
 
@@ -55,7 +55,12 @@ pub struct NoticeView<'a> {
     pub sandbox: bool,
 }
 
-impl NoticeView<'_> {
+impl<'a> NoticeView<'a> {
+    pub(super) fn surroundings(&self) -> Surroundings<'a> {
+        let &Self { locale, theme, merchant_name, frame, sandbox, .. } = self;
+        Surroundings { locale, theme, merchant_name, frame, sandbox }
+    }
+
     /// Whether the page comes back by itself.
     pub(super) fn refreshes(&self) -> bool {
         self.notice == Notice::Waiting && self.refresh_to.is_some()
@@ -123,17 +128,11 @@ impl Notice {
 #[derive(Template)]
 #[template(path = "notice.html")]
 pub(super) struct NoticeTemplate<'a> {
-    locale: Locale,
-    texts: &'static Texts,
-    style: &'a Style<'a>,
-    script: Option<&'a Asset>,
-    view: &'a NoticeView<'a>,
-    frame: Option<FramePart<'a>>,
+    pub layout: Layout<'a>,
+    pub script: Option<&'a Asset>,
     title: &'static str,
     message: &'static str,
     tone: Tone,
-    sandbox: bool,
-    privacy: Option<&'a str>,
     /// Where the page goes by itself.
     refresh: Option<&'a str>,
     /// Where it can be tried again.
@@ -144,27 +143,15 @@ pub(super) struct NoticeTemplate<'a> {
 }
 
 impl<'a> NoticeTemplate<'a> {
-    pub fn new(
-        view: &'a NoticeView<'a>,
-        style: &'a Style<'a>,
-        script: Option<&'a Asset>,
-        frame: Option<FramePart<'a>>,
-        privacy: Option<&'a str>,
-    ) -> Self {
-        let texts = view.locale.texts();
+    pub fn new(view: &'a NoticeView<'a>, layout: Layout<'a>, script: Option<&'a Asset>) -> Self {
+        let texts = layout.texts;
         let NoticeText { title, message } = view.notice.text(texts);
         Self {
-            locale: view.locale,
-            texts,
-            style,
+            layout,
             script,
-            view,
-            frame,
             title,
             message,
             tone: view.notice.tone(),
-            sandbox: view.sandbox,
-            privacy,
             refresh: view.refresh_to.filter(|_| view.refreshes()),
             retry: view.refresh_to.filter(|_| view.notice.passes()),
             back: view

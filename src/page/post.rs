@@ -1,12 +1,12 @@
 //! The hand-off page that posts the result to the shop at once, or by its button.
 
+use super::Locale;
 use super::assets::Asset;
 use super::done::Outcome;
-use super::frame::{Frame, FramePart};
+use super::frame::Frame;
+use super::layout::{Layout, Surroundings};
 use super::notice::Tone;
-use super::texts::{Around, Texts, around, fill};
-use super::theme::Style;
-use super::{Locale, monogram};
+use super::texts::fill;
 use crate::merchant::Theme;
 use askama::Template;
 use url::Url;
@@ -32,48 +32,35 @@ pub struct PostView<'a> {
     pub sandbox: bool,
 }
 
+impl<'a> PostView<'a> {
+    pub(super) fn surroundings(&self) -> Surroundings<'a> {
+        let &Self { locale, theme, merchant_name, frame, sandbox, .. } = self;
+        Surroundings { locale, theme, merchant_name, frame, sandbox }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "post.html")]
 pub(super) struct PostTemplate<'a> {
-    locale: Locale,
-    texts: &'static Texts,
-    style: &'a Style<'a>,
-    script: Option<&'a Asset>,
-    frame: Option<FramePart<'a>>,
+    pub layout: Layout<'a>,
+    pub script: Option<&'a Asset>,
     view: &'a PostView<'a>,
     title: String,
     heading: &'static str,
     tone: Tone,
-    sandbox: bool,
-    privacy: Option<&'a str>,
 }
 
 impl<'a> PostTemplate<'a> {
-    pub fn new(
-        view: &'a PostView<'a>,
-        style: &'a Style<'a>,
-        script: &'a Asset,
-        frame: Option<FramePart<'a>>,
-        privacy: Option<&'a str>,
-    ) -> Self {
-        let texts = view.locale.texts();
+    pub fn new(view: &'a PostView<'a>, layout: Layout<'a>, script: &'a Asset) -> Self {
+        let texts = layout.texts;
         let (heading, tone) = view.outcome.said(texts);
         Self {
-            locale: view.locale,
-            texts,
-            style,
+            layout,
             script: Some(script),
-            frame,
             view,
             title: fill(&texts.done.title, "shop", view.merchant_name),
             heading,
             tone,
-            sandbox: view.sandbox,
-            privacy,
         }
-    }
-
-    fn named<'t>(&'t self, text: &'t str) -> Around<'t> {
-        around(text, "shop", self.view.merchant_name)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::card::{CvvError, ExpiryError, PanError};
+use crate::merchant::Theme;
 
 const MISTAKES: &[FieldProblem] = &[
     FieldProblem::CardNumber(PanError::Luhn),

@@ -33,5 +33,6 @@ mod storage;
 mod telemetry;
 mod theme;
 mod vectors;
+mod verifiers;
 mod violations;
 mod wire;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
-import { verifyResult } from '../../docs/examples/node.mjs';
+import { verifyResult } from '../../static/sdk/server/vezne-verify.mjs';
 import { Embedding, embeddable, plainFrame } from './embedding.mjs';
 import { desktop, eventually, fill, phone, refused, stalling, suite, troy, visa, withoutFunds } from './harness.mjs';
 
@@ -47,7 +47,7 @@ suite('the card form in a frame', (town) => {
     const result = await shop.hears('result');
     assert.deepEqual(Object.keys(result).sort(), FIELDS);
     assert.ok(verifyResult(result, town.demo.signingSecret));
-    assert.ok(!verifyResult({ ...result, status: 'failed' }, town.demo.signingSecret));
+    assert.throws(() => verifyResult({ ...result, status: 'failed' }, town.demo.signingSecret), { code: 'signature' });
     const { id, status, cardToken } = await town.demo.session(session.id);
     assert.deepEqual([result.session, result.status, result.cardToken], [id, status, cardToken]);
     await customer.seesHeading(customer.texts.done.completed);
@@ -215,6 +215,40 @@ suite('the card form in a frame', (town) => {
     assert.equal(code, 'csp');
     assert.ok(message.includes(`Add ${town.demo.url} to its frame-src`), message);
     customer.forgive(/Content Security Policy|does not match the recipient/i, { all: true });
+  });
+
+  test('a page that does not load gives a readable error after half a minute', async () => {
+    const [customer, site] = [await town.customer(), await town.site()];
+    site.keepSilent('/silent');
+    await customer.page.clock.install();
+    const shop = await Embedding.open(customer, town, { one: { url: `${site.origin}/silent` } }, null, { waitUntil: 'domcontentloaded' });
+    await customer.page.clock.fastForward(29_000);
+    assert.deepEqual(await shop.heard('error'), []);
+    await customer.page.clock.fastForward(2_000);
+    const { code, message } = await shop.hears('error');
+    assert.equal(code, 'unreachable');
+    assert.ok(message.includes(`${site.origin} did not load in 30 seconds`), message);
+  });
+
+  test('an SDK of another protocol is told so, and the customer still has the form', async () => {
+    const [customer, site] = [await town.customer(), await town.site()];
+    const { url } = await embeddable(town);
+    site.serve('/newer', `<!doctype html><html lang="en"><title>Shop</title><link rel="icon" href="data:,">
+      <iframe title="card" width="500" height="900"></iframe><script>
+      window.heard = [];
+      const frame = document.querySelector('iframe');
+      frame.onload = () => {
+        const channel = new MessageChannel();
+        channel.port1.onmessage = ({ data }) => window.heard.push(data);
+        frame.contentWindow.postMessage({ vezne: 'hello', version: 2 }, ${JSON.stringify(town.demo.url)}, [channel.port2]);
+      };
+      frame.src = ${JSON.stringify(url)};</script>`);
+    customer.expects(site.origin);
+    await customer.page.goto(`${site.origin}/newer`);
+    const heard = await eventually(() => customer.page.evaluate(() => window.heard), ({ length }) => length > 0);
+    assert.deepEqual(heard.map(({ type, code }) => [type, code]), [['error', 'version']]);
+    customer.looksInto('iframe');
+    await customer.seesForm();
   });
 
   test('what is no session\'s address gives a readable error', async () => {

@@ -16,10 +16,10 @@ const head = '<!doctype html><html lang="en"><meta name="viewport" content="widt
 
 export class Embedding {
   // A page with the sessions' forms, each in an element with its name.
-  static async open(customer, town, sessions, policy) {
+  static async open(customer, town, sessions, policy, patience) {
     const embedding = Object.assign(new Embedding(), { customer });
     const { origin } = await Embedding.publish(customer, town, sessions, policy);
-    await customer.page.goto(`${origin}/embedding`);
+    await customer.page.goto(`${origin}/embedding`, patience);
     customer.looksInto('iframe');
     return embedding;
   }

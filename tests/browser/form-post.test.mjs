@@ -1,7 +1,7 @@
 // The hand-off by a form that the browser posts to the shop.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { verifyResult } from '../../docs/examples/node.mjs';
+import { verifyResult } from '../../static/sdk/server/vezne-verify.mjs';
 import { desktop, empty, eventually, fill, phone, suite, visa } from './harness.mjs';
 
 suite('the hand-off by a posted form', (town) => {

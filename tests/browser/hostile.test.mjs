@@ -1,7 +1,7 @@
 // Pages around, beside and before the card form that mean no good.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { verifyResult } from '../../docs/examples/node.mjs';
+import { verifyResult } from '../../static/sdk/server/vezne-verify.mjs';
 import { Embedding, embeddable } from './embedding.mjs';
 import { suite, visa } from './harness.mjs';
 

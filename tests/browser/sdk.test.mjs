@@ -1,11 +1,19 @@
 // The SDK's files as shops get them.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { suite } from './harness.mjs';
 
 const BUDGET = 5 * 1024;
+
+test('the types hold what a shop writes, and refuse what is wrong', () => {
+  const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  const { status, stdout } = spawnSync(process.execPath, [compiler, '--project', import.meta.dirname], { encoding: 'utf8' });
+  assert.equal(status, 0, stdout);
+});
 
 suite('the SDK', (town) => {
   // Loaded as a shop's page loads it: from another origin, with its hash.

@@ -11,6 +11,7 @@ export class Site {
     const site = new Site();
     site.#server = createServer((request, answer) => {
       const page = site.#pages.get(new URL(request.url, 'http://x').pathname);
+      if (page?.isSilent) return;
       answer.writeHead(page ? page.status : 404, page?.headers).end(page?.body);
     });
     await once(site.#server.listen(0, '127.0.0.1'), 'listening');
@@ -23,6 +24,11 @@ export class Site {
 
   serve(path, body, headers = {}, status = 200) {
     this.#pages.set(path, { status, body, headers: { 'Content-Type': 'text/html; charset=utf-8', ...headers } });
+  }
+
+  // A path that takes requests and never answers.
+  keepSilent(path) {
+    this.#pages.set(path, { isSilent: true });
   }
 
   stop() {

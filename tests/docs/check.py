@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -171,13 +172,35 @@ def named_settings_and_files_exist():
                 check(f"file {code} of {document}", (ROOT / code).exists(), "there is no such file")
 
 
+# The SDK's published files
+
+def numbers(version):
+    return [int(number) for number in version.split(".")]
+
+
+def the_sdk_is_named_as_it_is():
+    versions = [folder.name for folder in (ROOT / "static/sdk").iterdir() if folder.name[0].isdigit()]
+    newest = max(versions, key=numbers)
+    for document in ["README.md", "docs/sdk.md"]:
+        named = re.findall(r"/sdk/v1/(\d[\d.]*)/(vezne\.m?js)(?:\"\s+integrity=\"(sha384-[^\"]*)\")?", text_of(document))
+        check(f"{document} names the SDK", named)
+        for version, file, integrity in named:
+            check(f"SDK {version} of {document}", version == newest, f"the newest is {newest}")
+            if integrity:
+                content = (ROOT / "static/sdk" / newest / file).read_bytes()
+                is_of = "sha384-" + base64.b64encode(hashlib.sha384(content).digest()).decode()
+                check(f"hash of {file} in {document}", integrity == is_of, f"it is {is_of}")
+
+
 # Examples
 
 EXAMPLES = ["docs/examples/node.mjs", "docs/examples/python.py", "docs/examples/merchant.php"]
 
 
 def region(path):
-    return re.search(r"(?ms)^(?://|#) readme:begin\n(.*?)^(?://|#) readme:end$", text_of(path)).group(1)
+    """What an example marks for the README, one region behind the other."""
+    marked = re.findall(r"(?ms)^ *(?://|#) readme:begin\n(.*?)^ *(?://|#) readme:end$", text_of(path))
+    return "\n\n".join(textwrap.dedent(code) for code in marked)
 
 
 def quoted(path):
@@ -231,83 +254,71 @@ def the_worked_example_recomputes():
         check(f"{value} of docs/verify.md in src/handoff/result.rs", f'"{value}"' in code)
 
 
-def result_cases():
-    """Results, and whether they are genuine."""
-    secret, token, completed, failed = worked_example()
-    cases = [(completed, secret, True), (dict(completed, cardToken=token), secret, True), (failed, secret, True)]
-    for name in completed:
-        cases.append((dict(completed, **{name: completed[name] + "x"}), secret, False))
-        cases.append(({key: value for key, value in completed.items() if key != name}, secret, False))
-    cases.append((dict(completed, cardToken="b3RoZXI="), secret, False))
-    cases.append((dict(failed, cardToken=token), secret, False))
-    cases.append((dict(completed, signature=""), secret, False))
-    cases.append((completed, "vzsig_other", False))
-    return cases
-
-
-def callback_cases():
-    """Headers, body, secret, clock, and whether vezne sent it."""
-    secret, body, now = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", '{"type":"session.completed","of":"sipariş-42"}', 1795305600
-    key = base64.b64decode(secret[len("whsec_"):])
-    tag = hmac.new(key, f"evt_1.{now}.{body}".encode(), hashlib.sha256).digest()
-    signature = "v1," + base64.b64encode(tag).decode()
-    good = {"webhook-id": "evt_1", "webhook-timestamp": str(now), "webhook-signature": signature}
-    rotated = dict(good, **{"webhook-signature": f"v1,AAAA v2,x {signature}"})
-    cases = [(good, body, secret, now, True), (rotated, body, secret, now, True)]
-    cases += [(good, body, secret, now + off, abs(off) <= 300) for off in (-301, -300, 300, 301)]
-    cases += [(good, "{}", secret, now, False), (good, body, "whsec_AAAA", now, False)]
-    for name in good:
-        cases.append((dict(good, **{name: ""}), body, secret, now, False))
-        cases.append(({key: value for key, value in good.items() if key != name}, body, secret, now, False))
-    for name, value in [("webhook-id", "evt_2"), ("webhook-timestamp", str(now + 1)), ("webhook-timestamp", "soon"),
-                        ("webhook-signature", signature[len("v1,"):])]:
-        cases.append((dict(good, **{name: value}), body, secret, now, False))
-    return cases
-
-
 RUNNERS = {
-    "docs/examples/node.mjs": (["node"], "run.mjs", """
-import {{ verifyResult, verifyCallback }} from {example};
+    "static/sdk/server/vezne-verify.mjs": (["node"], "run.mjs", """
+import {{ verifyCallback, verifyResult }} from {file};
 import {{ readFileSync }} from 'node:fs';
-const {{ results, callbacks }} = JSON.parse(readFileSync({cases}));
-console.log(JSON.stringify([results.map(([result, secret]) => verifyResult(result, secret)),
-  callbacks.map(([headers, body, secret, now]) => verifyCallback(headers, Buffer.from(body), secret, now))]));
+const cases = JSON.parse(readFileSync({cases}));
+const tried = (verify) => {{ try {{ return verify(); }} catch (error) {{ return error.code; }} }};
+console.log(JSON.stringify([
+  ...cases.results.map(({{ result, secrets }}) => tried(() => verifyResult(result, secrets))),
+  ...cases.callbacks.map(({{ headers, body, secrets, now }}) => tried(() => verifyCallback(headers, Buffer.from(body), secrets, {{ now }}))),
+  ...['', [], 'vzsig_', 'other', null].map((secrets) => tried(() => verifyResult(cases.results[0].result, secrets)) ?? 'secret'),
+]));
 """),
-    "docs/examples/python.py": ([sys.executable, "-B"], "run.py", """
+    "static/sdk/server/vezne_verify.py": ([sys.executable, "-B"], "run.py", """
 import importlib.util, json
-spec = importlib.util.spec_from_file_location("example", {example})
-example = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(example)
+spec = importlib.util.spec_from_file_location("vezne_verify", {file})
+vezne = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(vezne)
 cases = json.load(open({cases}, encoding="utf-8"))
-print(json.dumps([[example.verify_result(*case) for case in cases["results"]],
-    [example.verify_callback(headers, body.encode(), secret, now) for headers, body, secret, now in cases["callbacks"]]]))
+def tried(verify, *given, **more):
+    try:
+        return verify(*given, **more)
+    except vezne.VerificationError as error:
+        return error.code
+    except ValueError:
+        return "secret"
+print(json.dumps([tried(vezne.verify_result, case["result"], case["secrets"]) for case in cases["results"]]
+    + [tried(vezne.verify_callback, case["headers"], case["body"].encode(), case["secrets"], now=case["now"])
+       for case in cases["callbacks"]]
+    + [tried(vezne.verify_result, cases["results"][0]["result"], secrets) for secrets in ["", [], "vzsig_", "other", None]]))
 """),
-    "docs/examples/merchant.php": (["php"], "run.php", """<?php
-include {example};
+    "static/sdk/server/vezne_verify.php": (["php"], "run.php", """<?php
+require {file};
 $cases = json_decode(file_get_contents({cases}), true);
-echo json_encode([array_map(fn ($case) => verifyResult(...$case), $cases['results']),
-    array_map(fn ($case) => verifyCallback(...$case), $cases['callbacks'])]);
+function tried(callable $verify): mixed {{
+    try {{ return $verify(); }}
+    catch (Vezne\\VerificationError $error) {{ return $error->reason; }}
+    catch (InvalidArgumentException | TypeError) {{ return 'secret'; }}
+}}
+echo json_encode([
+    ...array_map(fn ($it) => tried(fn () => Vezne\\verifyResult($it['result'], $it['secrets'])), $cases['results']),
+    ...array_map(fn ($it) => tried(fn () => Vezne\\verifyCallback($it['headers'], $it['body'], $it['secrets'], now: $it['now'])), $cases['callbacks']),
+    ...array_map(fn ($secrets) => tried(fn () => Vezne\\verifyResult($cases['results'][0]['result'], $secrets)), ['', [], 'vzsig_', 'other', null]),
+]);
 """),
 }
 
 
-def the_examples_tell_genuine_from_forged():
-    results, callbacks = result_cases(), callback_cases()
-    expected = [[case[-1] for case in results], [case[-1] for case in callbacks]]
-    with tempfile.TemporaryDirectory() as folder:
-        cases = Path(folder) / "cases.json"
-        cases.write_text(json.dumps({"results": [case[:-1] for case in results],
-                                     "callbacks": [case[:-1] for case in callbacks]}), encoding="utf-8")
-        for path, (command, name, program) in RUNNERS.items():
-            if not shutil.which(command[0]):
-                print(f"skipped {path}: {command[0]} is not installed")
-                continue
+def the_verifiers_tell_genuine_from_forged():
+    vectors = json.loads(text_of("tests/vectors/hand_off.json"))
+    cases = vectors["results"] + vectors["callbacks"]
+    names = [case["name"] for case in cases] + [f"unusable secret {number}" for number in range(5)]
+    expected = [case.get("error") or case["verified"] for case in cases] + ["secret"] * 5
+    for path, (command, name, program) in RUNNERS.items():
+        if not shutil.which(command[0]):
+            print(f"skipped {path}: {command[0]} is not installed")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
             script = Path(folder) / name
-            script.write_text(program.format(example=json.dumps(str(ROOT / path)), cases=json.dumps(str(cases))))
+            where = {"file": json.dumps(str(ROOT / path)), "cases": json.dumps(str(ROOT / "tests/vectors/hand_off.json"))}
+            script.write_text(program.format(**where), encoding="utf-8")
             run = subprocess.run(command + [str(script)], capture_output=True, text=True, timeout=60)
-            answered = json.loads(run.stdout) if run.returncode == 0 else None
-            check(f"{path} on {len(results) + len(callbacks)} cases", answered == expected,
-                  run.stderr.strip() or f"expected {expected}, answered {answered}")
+        answered = json.loads(run.stdout) if run.returncode == 0 else []
+        check(f"{path} answers", len(answered) == len(expected), run.stderr.strip())
+        for name, wanted, got in zip(names, expected, answered):
+            check(f"{path}: {name}", got == wanted, f"expected {wanted}, answered {got}")
 
 
 def main():
@@ -321,9 +332,10 @@ def main():
     named_steps_exist()
     named_commands_exist()
     named_settings_and_files_exist()
+    the_sdk_is_named_as_it_is()
     the_readme_quotes_the_examples()
     the_worked_example_recomputes()
-    the_examples_tell_genuine_from_forged()
+    the_verifiers_tell_genuine_from_forged()
     failed = RESULTS.count(False)
     print(f"{len(RESULTS) - failed} passed, {failed} failed")
     return 1 if failed else 0

@@ -1,5 +1,6 @@
 //! The embedded store: SQLite in WAL mode, one writer, a few readers.
 
+mod backup;
 mod executor;
 mod merchants;
 mod outbox;
