@@ -1,6 +1,8 @@
 //! Builds the service from its configuration, then runs it. The only place that
 //! names concrete backends.
 
+mod drain;
+
 use crate::config::{CardTokenConfig, Config, EgressConfig};
 use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsError, client_config};
 use crate::handoff::{CallbackWorker, Results};
@@ -20,8 +22,7 @@ use crate::server::{self, CertificateError, ReloadingCertificate};
 use crate::store::{SharedStore, SqliteStore, StoreError};
 use crate::telemetry::Metrics;
 use crate::window::{Gates, InFlight, Leases, Providers, Window};
-use actix_rt::task::JoinHandle;
-use actix_server::{Server, ServerHandle};
+use actix_server::Server;
 use actix_web::web::Data;
 use rustls::ClientConfig;
 use std::future::Future;
@@ -32,7 +33,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
 /// Added to the provider's time for a claim's lease: the commit, and clocks
 /// that do not tick alike.
@@ -43,9 +43,6 @@ const SWEEP_PERIOD: Duration = Duration::from_secs(1);
 const SWEEP_BATCH: u32 = 100;
 /// Pause between looks at the certificate's files.
 const CERTIFICATE_PERIOD: Duration = Duration::from_secs(5);
-/// How long sessions whose cards have not left may take to be given back when a
-/// drain is cut off.
-const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 /// Connections of the private listener.
 const TELEMETRY_CONNECTIONS: usize = 64;
 /// How long an idle connection waits for its form: people look for their card.
@@ -165,41 +162,13 @@ impl Application {
         }
         let ended = tokio::select! {
             ended = &mut running => ended?,
-            () = shutdown => drain(&self.window, &handle, running, self.drain).await,
+            () = shutdown => drain::drain(&self.window, &handle, running, self.drain).await,
         };
         if let Some(telemetry) = telemetry {
             telemetry.abort();
         }
         ended
     }
-}
-
-/// Ends the server: in good order where that takes no longer than `patience`.
-async fn drain(
-    window: &Window,
-    handle: &ServerHandle,
-    running: JoinHandle<io::Result<()>>,
-    patience: Duration,
-) -> io::Result<()> {
-    window.health.drain();
-    tracing::info!(count = window.in_flight.count(), "draining");
-    let in_order = async {
-        handle.pause().await;
-        // Cards whose browsers have gone hold no connection open, and their
-        // answers are awaited all the same.
-        window.in_flight.none().await;
-        handle.stop(true).await;
-    };
-    if timeout(patience, in_order).await.is_ok() {
-        return running.await?;
-    }
-    tracing::warn!(count = window.in_flight.count(), seconds = patience.as_secs(), "the drain is cut off");
-    window.in_flight.give_up();
-    let _ = timeout(RELEASE_PATIENCE, window.in_flight.none()).await;
-    // Dropped, the server closes its sockets and forces its workers to end.
-    running.abort();
-    let _ = running.await;
-    Ok(())
 }
 
 /// The configured store.

@@ -101,9 +101,9 @@ impl InFlight {
     }
 }
 
-async fn until(changes: &Notify, holds: impl Fn() -> bool) {
+async fn until(news: &Notify, holds: impl Fn() -> bool) {
     loop {
-        let mut changed = pin!(changes.notified());
+        let mut changed = pin!(news.notified());
         // Counts from here on: a change between the look and the wait is not missed.
         changed.as_mut().enable();
         if holds() {

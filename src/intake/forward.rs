@@ -10,7 +10,7 @@ use crate::hardening::registers::cleared;
 use crate::hardening::stack;
 use crate::id::RequestId;
 use crate::provider::{
-    CardToken, CardTokenizer, Credentials, Gate, ProviderError, ProviderMessage, TokenizeCall, read_credentials,
+    CardToken, CardTokenizer, Credentials, Gate, Pass, ProviderError, ProviderMessage, TokenizeCall, read_credentials,
 };
 use crate::session::{Claimed, Completion, Release, Session};
 use crate::store::{ClaimOutcome, CommitOutcome, SecretKind, StoreError};
@@ -88,42 +88,60 @@ async fn claim_and_send(
         return Err(not_served);
     };
     let credentials = credentials(window, session).await?;
-    // Before the claim: a card that is not sent costs its session nothing.
-    let pass = match window.gates.of(session.mode).map(Gate::pass) {
-        Some(None) => return Ok(Forwarded::TryAgain(Box::new(session.clone()))),
-        Some(pass) => pass,
-        None => None,
-    };
-    let claim = match window.store.claim(session.id.clone(), lease).await? {
-        ClaimOutcome::Claimed(claim) => *claim,
-        ClaimOutcome::Busy => return Ok(Forwarded::Busy),
-        ClaimOutcome::Ended(session) => return Ok(Forwarded::Ended(session)),
+    let (claim, pass) = match claim(window, session, lease).await? {
+        Ok(granted) => granted,
+        Err(forwarded) => return Ok(forwarded),
     };
     failpoint::reach(Point::AfterClaim);
     let has_left = Cell::new(false);
     let start = Instant::now();
     let answer = tokio::select! {
-        answer = send(&provider, &credentials, &claim, &card, &has_left) => Some(answer),
-        () = window.in_flight.given_up() => None,
+        answer = send(&provider, &credentials, &claim, &card, &has_left) => answer,
+        () = window.in_flight.given_up() => {
+            drop(card);
+            return give_up(window, claim, has_left.get()).await;
+        }
     };
+    failpoint::reach(Point::AfterProvider);
+    window.metrics.provider_seconds.took([session.mode.name()], start.elapsed());
     let summary = card.summary();
     drop(card);
-    let Some(answer) = answer else { return give_up(window, claim, has_left.get()).await };
-    failpoint::reach(Point::AfterProvider);
-    let error = answer.as_ref().err();
-    let mode = session.mode.name();
-    window.metrics.provider_calls.one([mode, error.map_or("token", ProviderError::name)]);
-    window.metrics.provider_seconds.took([mode], start.elapsed());
-    if let Some(pass) = pass {
-        pass.settle(error);
-    }
-    log(&claim, request, error);
+    settle(window, &claim, request, pass, answer.as_ref().err());
     let forwarded = match answer {
         Ok(token) => complete(window, claim, &token, summary).await,
         Err(error) => release(window, claim, error).await,
-    }?;
+    };
     failpoint::reach(Point::AfterCommit);
-    Ok(forwarded)
+    forwarded
+}
+
+/// The claim and the breaker's pass, or what becomes of the card without them.
+async fn claim(
+    window: &Window,
+    session: &Session,
+    lease: Duration,
+) -> Result<Result<(Claimed, Option<Pass>), Forwarded>, ForwardError> {
+    // The breaker comes first: a card that is not sent costs its session nothing.
+    let pass = match window.gates.of(session.mode).map(Gate::pass) {
+        Some(None) => return Ok(Err(Forwarded::TryAgain(Box::new(session.clone())))),
+        Some(pass) => pass,
+        None => None,
+    };
+    Ok(match window.store.claim(session.id.clone(), lease).await? {
+        ClaimOutcome::Claimed(claim) => Ok((*claim, pass)),
+        ClaimOutcome::Busy => Err(Forwarded::Busy),
+        ClaimOutcome::Ended(session) => Err(Forwarded::Ended(session)),
+    })
+}
+
+/// Tells the log, the metrics and the breaker what the provider answered.
+fn settle(window: &Window, claim: &Claimed, request: &RequestId, pass: Option<Pass>, error: Option<&ProviderError>) {
+    let outcome = error.map_or("token", ProviderError::name);
+    window.metrics.provider_calls.one([claim.session().mode.name(), outcome]);
+    if let Some(pass) = pass {
+        pass.settle(error);
+    }
+    log(claim, request, error);
 }
 
 /// The process ends before the provider has answered. A card that has not left

@@ -78,12 +78,12 @@ impl Upstream {
             // Lets the runtime look at its sockets: a close that has arrived by
             // now is seen before the request is written, which makes it resendable.
             yield_now().await;
-            let had_left = has_left.replace(true);
+            let before = has_left.replace(true);
             match sender.try_send_request(request).await {
                 Ok(answer) => return self.finish(sender, answer, known).await,
                 Err(mut failure) => {
                     request = failure.take_message().ok_or(Unavailable::Dropped)?;
-                    has_left.set(had_left);
+                    has_left.set(before);
                 }
             }
         }

@@ -25,7 +25,7 @@ impl OutboxStore for SqliteStore {
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
-        self.readers.run(|db| backlog(db)).await
+        self.readers.run(backlog).await
     }
 
     async fn settle_delivery(&self, event: EventId, attempt: u32, outcome: DeliveryOutcome) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 """Holds the alert rules to the metrics and the runbook. Standard library only;
 PyYAML and promtool are used where they are installed.
 
-    tests/ops/check.py            checks; ends with `N passed, N failed`
+    tests/deploy/alerts.py            checks; ends with `N passed, N failed`
 """
 
 import re
