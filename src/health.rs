@@ -23,7 +23,7 @@ const REPEATED_FOR: Duration = Duration::from_secs(1);
 /// A callback that has been due for so long is a worker that does not keep up.
 const LATE: Duration = Duration::from_mins(1);
 /// From here on a certificate's end is worth a word.
-const DAYS_TO_RENEW: i64 = 14;
+pub const DAYS_TO_RENEW: i64 = 14;
 const DAY: i64 = 24 * 3600;
 
 /// What this process knows of its own state.

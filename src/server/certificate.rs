@@ -100,6 +100,13 @@ impl ReloadingCertificate {
         self.current.load().cert.first().and_then(|leaf| not_after(leaf))
     }
 
+    /// Whole days until then, below 0 when it is over.
+    #[must_use]
+    pub fn days_left(&self) -> Option<i64> {
+        const DAY: i64 = 24 * 3600;
+        Some((self.not_after()?.as_second() - Timestamp::now().as_second()).div_euclid(DAY))
+    }
+
     /// Looks at the files every `period`, for ever. Failures are logged.
     pub async fn watch(self: Arc<Self>, period: Duration) {
         loop {

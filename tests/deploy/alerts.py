@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Holds the alert rules to the metrics and the runbook. Standard library only;
+"""Holds the alert rules to the metrics and the runbook, and the dashboard to the metrics. Standard library only;
 PyYAML and promtool are used where they are installed.
 
     tests/deploy/alerts.py            checks; ends with `N passed, N failed`
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -81,6 +82,14 @@ def is_well_formed(text, found):
     check("YAML reads as this check does", read == [(name, expression) for name, expression, *_ in found])
 
 
+def the_dashboard_shows_what_there_is(metrics):
+    dashboard = json.loads((ROOT / "deploy/dashboards/vezne.json").read_text("utf-8"))
+    check("the dashboard has panels", len(dashboard["panels"]) > 10)
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            metrics_exist(f"panel {panel['title']}", target["expr"], metrics)
+
+
 def promtool_agrees():
     if not shutil.which("promtool"):
         print("skipped promtool: it is not installed")
@@ -102,6 +111,7 @@ def main():
         check(f"severity of {name}", severity in ("page", "ticket"))
     what_wakes_is_there([name for name, *_ in found])
     is_well_formed(text, found)
+    the_dashboard_shows_what_there_is(metrics)
     promtool_agrees()
     failed = RESULTS.count(False)
     print(f"{len(RESULTS) - failed} passed, {failed} failed")
