@@ -2,6 +2,9 @@
 //! names concrete backends.
 
 mod drain;
+mod store;
+
+pub use store::{migrate_store, open_store};
 
 use crate::config::{CardTokenConfig, Config, EgressConfig};
 use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsError, client_config};
@@ -19,7 +22,7 @@ use crate::provider::{CardTokenizer, Gate};
 use crate::routes;
 use crate::server::proxy_protocol::ProxyPeers;
 use crate::server::{self, CertificateError, ReloadingCertificate};
-use crate::store::{SharedStore, SqliteStore, StoreError};
+use crate::store::{SharedStore, StoreError};
 use crate::telemetry::Metrics;
 use crate::window::{Gates, InFlight, Leases, Providers, Window};
 use actix_server::Server;
@@ -60,6 +63,9 @@ pub enum StartupError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The password of the store's role cannot be read.
+    #[error("the store's password: {0}")]
+    StorePassword(String),
     /// The certificate cannot be used.
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),
@@ -106,7 +112,7 @@ impl Application {
         // The library's random generator seeds itself on its first use, for a
         // tenth of a second: now, not in the first cardholder's handshake.
         fill_random(&mut [0]);
-        let store = open_store(config)?;
+        let store = if config.store.migrate { migrate_store(config)?.0 } else { open_store(config)? };
         let tls = ProviderTls::load(config)?;
         let certificate = match (&config.server.certificate, &config.server.private_key) {
             (Some(certificate), Some(key)) if !config.server.danger_plain_http => {
@@ -169,14 +175,6 @@ impl Application {
         }
         ended
     }
-}
-
-/// The configured store.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn open_store(config: &Config) -> Result<SharedStore, StoreError> {
-    Ok(Arc::new(SqliteStore::open(&config.store.path)?))
 }
 
 fn window(

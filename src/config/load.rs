@@ -73,7 +73,7 @@ impl Config {
             hardening,
             page,
             server: server?,
-            store,
+            store: store?,
             keys: keys?,
             provider,
             callback,

@@ -267,7 +267,7 @@ async fn the_report_says_what_the_service_is_short_of() {
     assert_eq!(ready["breakers"], json!({ "test": "closed" }));
     assert!(ready["certificateDaysLeft"].as_i64().unwrap() > 14);
 
-    let other = Connection::open(&app.config().store.path).unwrap();
+    let other = Connection::open(app.store_file()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let away = app.telemetry("/readyz").await.expect(503).json();
     assert_eq!(

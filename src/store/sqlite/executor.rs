@@ -2,12 +2,13 @@
 //! at the same moment together: one fsync for all of them.
 
 use crate::store::StoreError;
+use crate::store::measured::measured;
 use crate::telemetry::metrics::StoreMeter;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -135,19 +136,6 @@ impl Readers {
     fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.at_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Times an operation. A record that is not there is an answer, no failure.
-async fn measured<T>(
-    meter: &StoreMeter,
-    kind: &'static str,
-    operation: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let start = Instant::now();
-    let result = operation.await;
-    let has_failed = matches!(result, Err(StoreError::Unavailable(_) | StoreError::Corrupt { .. }));
-    meter.took(kind, start.elapsed(), has_failed);
-    result
 }
 
 async fn submit<T: Send + 'static>(
