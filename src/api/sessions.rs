@@ -38,6 +38,7 @@ pub async fn create(
     // Everything that can fail comes before the session is there.
     let key = signing_key(&window, &caller).await?;
     let session = window.store.create_session(new).await?;
+    window.metrics.sessions_created.one([session.mode.name()]);
     tracing::info!(session = session.id.as_str(), merchant = caller.merchant.id.as_str(), "session created");
     let mut body = describe(&window, &key, &session)?;
     body.insert("url".to_owned(), json!(window.session_url(secret.expose()).expose()));
@@ -66,7 +67,12 @@ pub async fn cancel(caller: Caller, id: Path<String>, window: Data<Window>) -> R
     let key = signing_key(&window, &caller).await?;
     let (mut answer, session) = match window.store.cancel(session.id.clone()).await? {
         CancelOutcome::Requested(session) => (HttpResponse::Accepted(), session),
-        CancelOutcome::Ended(session) if session.status == Status::Canceled => (HttpResponse::Ok(), session),
+        CancelOutcome::Ended(ended) if ended.status == Status::Canceled => {
+            if !session.status.has_ended() {
+                window.metrics.sessions_ended.one([ended.status.name()]);
+            }
+            (HttpResponse::Ok(), ended)
+        }
         CancelOutcome::Ended(session) => {
             let detail = format!("the session is {}", session.status.name());
             return Err(Problem::new(&error::SESSION_ENDED).detail(detail));

@@ -5,6 +5,7 @@
 
 mod columns;
 mod events;
+mod measured;
 mod merchants;
 mod outbox;
 mod postgres;
@@ -18,7 +19,7 @@ pub use events::{
     KEPT_ATTEMPTS, Redelivery, Subject,
 };
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
-pub use outbox::{Among, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, OutboxStore, Settlement};
+pub use outbox::{Among, Backlog, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, OutboxStore, Settlement};
 pub use postgres::{Access, Lookup, PostgresStore};
 pub use retention::{EndedCursor, PrunedSessions, RetentionStore};
 pub use sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, SealedStore, Vault};
@@ -27,6 +28,7 @@ pub use sessions::{
 };
 pub use sqlite::SqliteStore;
 
+use crate::telemetry::metrics::StoreMeter;
 use async_trait::async_trait;
 use std::sync::Arc;
 use thiserror::Error;
@@ -59,4 +61,6 @@ pub enum StoreError {
 pub trait Store: MerchantStore + SessionStore + OutboxStore + EventStore + RetentionStore + SealedStore {
     /// Whether the store reads and writes.
     async fn ping(&self) -> Result<(), StoreError>;
+    /// How long it takes and what it fails at.
+    fn meter(&self) -> &StoreMeter;
 }

@@ -151,6 +151,7 @@ master_key_file = "master.key"
 url = "{token_url}"
 ca_file = {ca_file}
 timeout_ms = {timeout_ms}
+breaker_failures = 0
 [callback]
 ca_file = {ca_file}
 [egress]

@@ -13,6 +13,7 @@ mod sealed;
 mod sessions;
 
 use super::{Store, StoreError};
+use crate::telemetry::metrics::StoreMeter;
 use async_trait::async_trait;
 use executor::{Readers, Writer};
 use rusqlite::config::DbConfig;
@@ -51,6 +52,7 @@ const PREPARED_STATEMENTS: usize = 80;
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    meter: StoreMeter,
 }
 
 impl SqliteStore {
@@ -71,8 +73,10 @@ impl SqliteStore {
         let mut connection = connect(path)?;
         let applied = migrate(&mut connection)?;
         let at_hand = (0..READERS).map(|_| connect(path)).collect::<Result<Vec<_>, _>>()?;
-        let store = Self { writer: Writer::start(connection)?, readers: Readers::start(at_hand, connect(path)?)? };
-        Ok((store, applied))
+        let meter = StoreMeter::default();
+        let writer = Writer::start(connection, meter.clone())?;
+        let readers = Readers::start(at_hand, connect(path)?, meter.clone())?;
+        Ok((Self { writer, readers, meter }, applied))
     }
 }
 
@@ -145,5 +149,9 @@ impl Store for SqliteStore {
         let both = async { read.await.and(self.writer.run(|_| Ok(())).await) };
         let slow = |_| StoreError::Unavailable("the store does not answer in time".to_owned());
         timeout(PING_PATIENCE, both).await.map_err(slow)?
+    }
+
+    fn meter(&self) -> &StoreMeter {
+        &self.meter
     }
 }
