@@ -11,6 +11,8 @@ mod place;
 mod events;
 mod merchants;
 mod outbox;
+#[cfg(feature = "sandbox")]
+mod refusals;
 mod retention;
 mod schema;
 mod sealed;

@@ -10,7 +10,7 @@ use super::sandbox::Provider;
 use super::scene::{TempDir, eventually};
 use super::service::{Launch, Process, Service};
 use super::setup::Setup;
-use rusqlite::{Connection, OpenFlags};
+use super::store::Database;
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use vezne::cli::merchant::Admin;
-use vezne::config::{Backend, Config};
+use vezne::config::Config;
 use vezne::id::MerchantId;
 
 /// A running service and everybody around it.
@@ -34,6 +34,7 @@ pub struct TestApp {
     pub(super) address: SocketAddr,
     pub(super) config: Config,
     pub(super) directory: TempDir,
+    pub database: Database,
 }
 
 /// What the merchant was given.
@@ -222,19 +223,27 @@ impl TestApp {
 
     /// The state and the last failure of each event, oldest first, as an operator sees them.
     pub fn events(&self) -> Vec<(String, Option<String>)> {
-        let database = Connection::open_with_flags(self.store_file(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-        let mut rows = database.prepare("SELECT state, last_reason FROM events ORDER BY id").unwrap();
-        rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+        let rows = self.database.read("SELECT state, last_reason FROM events ORDER BY id").into_iter();
+        let event = |row: Vec<Option<String>>| <[_; 2]>::try_from(row).map(|[state, reason]| (state.unwrap(), reason));
+        rows.map(|row| event(row).unwrap()).collect()
     }
 
-    /// Changes the store behind the service's back; says how many rows.
-    pub fn alter(&self, statement: &str) -> usize {
-        Connection::open(self.store_file()).unwrap().execute(statement, []).unwrap()
+    /// Changes the store behind the service's back, in SQL that every store understands.
+    pub fn alter(&self, statement: &str) {
+        self.database.read(statement);
     }
 
-    /// One number that the store knows.
+    /// One number that the store knows; 0 where there is none.
     pub fn stored(&self, query: &str) -> i64 {
-        Connection::open(self.store_file()).unwrap().query_row(query, [], |row| row.get(0)).unwrap()
+        let number = self.database.read(query).remove(0).remove(0);
+        number.map_or(0, |number| number.parse().unwrap())
+    }
+
+    /// Where a text stands in what the service has written.
+    pub fn places_of(&self, text: &str) -> Vec<String> {
+        let files = self.files().into_iter().map(|file| (std::fs::read(&file).unwrap(), file.display().to_string()));
+        let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        files.chain(self.database.dump()).filter(|(bytes, _)| holds(bytes)).map(|(_, place)| place).collect()
     }
 
     /// The events of a query of `GET /v1/events`, as the merchant lists them.
@@ -271,9 +280,9 @@ impl TestApp {
 
     /// The file of a SQLite store.
     pub fn store_file(&self) -> &Path {
-        match &self.config.store.backend {
-            Backend::Sqlite(path) => path,
-            Backend::Postgres(postgres) => panic!("the store is at {postgres}"),
+        match &self.database {
+            Database::Sqlite(path) => path,
+            Database::Postgres { name, .. } => panic!("the store is the database {name}"),
         }
     }
 
