@@ -228,15 +228,14 @@ impl TestApp {
         rows.map(|row| event(row).unwrap()).collect()
     }
 
-    /// Changes the store behind the service's back, in SQL that every store understands.
-    pub fn alter(&self, statement: &str) {
-        self.database.read(statement);
+    /// Changes the store behind the service's back; says how many rows.
+    pub fn alter(&self, statement: &str) -> usize {
+        self.database.alter(statement)
     }
 
-    /// One number that the store knows; 0 where there is none.
+    /// One number that the store knows.
     pub fn stored(&self, query: &str) -> i64 {
-        let number = self.database.read(query).remove(0).remove(0);
-        number.map_or(0, |number| number.parse().unwrap())
+        self.database.read(query)[0][0].as_ref().unwrap().parse().unwrap()
     }
 
     /// Where a text stands in what the service has written.
