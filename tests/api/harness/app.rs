@@ -266,6 +266,13 @@ impl TestApp {
         self.database.read(query)[0][0].as_ref().unwrap().parse().unwrap()
     }
 
+    /// Where a text stands in what the service has written.
+    pub fn places_of(&self, text: &str) -> Vec<String> {
+        let files = self.files().into_iter().map(|file| (std::fs::read(&file).unwrap(), file.display().to_string()));
+        let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        files.chain(self.database.dump()).filter(|(bytes, _)| holds(bytes)).map(|(_, place)| place).collect()
+    }
+
     /// The events of a query of `GET /v1/events`, as the merchant lists them.
     pub async fn listed(&self, query: &str) -> Vec<Value> {
         let answer = self.api("GET", &format!("/v1/events?{query}")).send().await.expect(200).json();
