@@ -87,6 +87,7 @@ level = "{log_level}"
 
 /// What a new merchant is given, once.
 #[allow(dead_code, reason = "not every suite verifies what it is sent")]
+#[derive(Clone)]
 pub struct Shop {
     /// Of test mode.
     pub api_key: String,

@@ -8,6 +8,7 @@ mod log;
 mod merchant;
 #[path = "../../shared/multipart.rs"]
 mod multipart;
+#[path = "../../shared/result.rs"]
 mod result;
 mod sandbox;
 mod scene;

@@ -1,0 +1,56 @@
+//! The hand: `kill -9` to processes, and to the database where it is one, at
+//! moments that a seed decides, and their restart after a random while.
+
+use crate::Outcome;
+use crate::random::Random;
+use crate::world::World;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// How often it struck.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Strikes {
+    pub processes: usize,
+    pub databases: usize,
+}
+
+/// Strikes for so long; everything runs when it returns.
+pub async fn strike(world: &World, random: &mut Random, time: Duration) -> Outcome<Strikes> {
+    let deadline = Instant::now() + time;
+    let mut strikes = Strikes::default();
+    while Instant::now() < deadline {
+        sleep(Duration::from_millis(random.between(200, 2400))).await;
+        if world.database.is_server() && random.percent(12) {
+            let pause = Duration::from_millis(random.below(1200));
+            world.database.crash(pause).await?;
+            strikes.databases += 1;
+        } else {
+            strikes.processes += kill_some(world, random).await?;
+        }
+    }
+    Ok(strikes)
+}
+
+/// Mostly one, now and then all of them at once.
+async fn kill_some(world: &World, random: &mut Random) -> Outcome<usize> {
+    let one = usize::try_from(random.below(world.processes.len() as u64))?;
+    let is_for_all = random.percent(10);
+    let chosen: Vec<_> = world
+        .processes
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| is_for_all || *number == one)
+        .map(|(_, it)| it)
+        .collect();
+    for process in &chosen {
+        if let Some(status) = process.ended()? {
+            world.fault(format!("a process has ended by itself: {status}"));
+        }
+        process.kill()?;
+    }
+    sleep(Duration::from_millis(random.below(700))).await;
+    for process in &chosen {
+        process.start(None)?;
+    }
+    Ok(chosen.len())
+}
