@@ -1,6 +1,10 @@
 //! Builds the service from its configuration, then runs it. The only place that
 //! names concrete backends.
 
+mod store;
+
+pub use store::{migrate_store, open_store};
+
 use crate::config::{CardTokenConfig, Config, EgressConfig};
 use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsError, client_config};
 use crate::handoff::{CallbackWorker, Results};
@@ -13,7 +17,7 @@ use crate::provider::CardTokenizer;
 use crate::provider::card_token::{self, CardTokenClient};
 use crate::routes;
 use crate::server::{self, CertificateError, ReloadingCertificate};
-use crate::store::{SharedStore, SqliteStore, StoreError};
+use crate::store::{SharedStore, StoreError};
 use crate::window::{InFlight, Leases, Providers, Window};
 use actix_server::Server;
 use actix_web::web::Data;
@@ -51,6 +55,9 @@ pub enum StartupError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The password of the store's role cannot be read.
+    #[error("the store's password: {0}")]
+    StorePassword(String),
     /// The certificate cannot be used.
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),
@@ -88,7 +95,7 @@ impl Application {
         // The library's random generator seeds itself on its first use, for a
         // tenth of a second: now, not in the first cardholder's handshake.
         fill_random(&mut [0]);
-        let store = open_store(config)?;
+        let store = if config.store.migrate { migrate_store(config)?.0 } else { open_store(config)? };
         let tls = ProviderTls::load(config)?;
         let window = Arc::new(window(config, &master_keys, Arc::clone(&store))?);
         // What was derived from them is where it is used; they themselves are wiped.
@@ -137,14 +144,6 @@ impl Application {
         }
         self.server.await
     }
-}
-
-/// The configured store.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn open_store(config: &Config) -> Result<SharedStore, StoreError> {
-    Ok(Arc::new(SqliteStore::open(&config.store.path)?))
 }
 
 fn window(config: &Config, keys: &MasterKeys, store: SharedStore) -> Result<Window, StartupError> {

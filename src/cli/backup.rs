@@ -1,7 +1,7 @@
 //! `vezne backup`: a copy of the embedded store while the window serves.
 
 use super::Failure;
-use crate::config::Config;
+use crate::config::{Backend, Config};
 use crate::store::SqliteStore;
 use clap::ValueHint;
 use std::path::PathBuf;
@@ -27,7 +27,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if args.copy.exists() {
         return Err(Failure::usage(format!("{} is there already", args.copy.display())));
     }
-    SqliteStore::back_up(&config.store.path, &args.copy).map_err(|error| Failure::unavailable(error.to_string()))?;
+    let Backend::Sqlite(file) = &config.store.backend else {
+        return Err(Failure::usage(
+            "the store is PostgreSQL, which has its own means: pg_dump, or an archive of its log",
+        ));
+    };
+    SqliteStore::back_up(file, &args.copy).map_err(|error| Failure::unavailable(error.to_string()))?;
     println!("{}", args.copy.display());
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `vezne check-config`: reads the configuration as `serve` would and says what it means.
 
 use super::Failure;
-use crate::config::{CallbackConfig, CardTokenConfig, Config};
+use crate::config::{Backend, CallbackConfig, CardTokenConfig, Config};
 use clap::ValueHint;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn summary(config: &Config) -> String {
     say("test keys", &upstream(config.provider.test.as_ref()));
     let live = config.provider.live.as_ref().filter(|_| config.live);
     say("live keys", &upstream(live));
-    say("store", &config.store.path.display().to_string());
+    say("store", &store(&config.store.backend));
     say("master key", &config.keys.master.to_string());
     if let Some(previous) = &config.keys.previous {
         say("previous", &format!("{previous}, opens and does not seal"));
@@ -49,6 +49,13 @@ fn summary(config: &Config) -> String {
         say("warning", &warning);
     }
     lines.join("\n") + "\n"
+}
+
+fn store(backend: &Backend) -> String {
+    match backend {
+        Backend::Sqlite(path) => path.display().to_string(),
+        Backend::Postgres(postgres) => format!("PostgreSQL at {postgres}, {}", postgres.protocol()),
+    }
 }
 
 fn upstream(service: Option<&CardTokenConfig>) -> String {

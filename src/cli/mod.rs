@@ -9,6 +9,7 @@ mod failure;
 mod hardening_self_test;
 pub mod keys;
 pub mod merchant;
+mod migrate;
 mod page_manifest;
 mod page_verify;
 mod residue;
@@ -51,6 +52,8 @@ enum Verb {
     /// Make a master key, replace it, see what rests under which
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// Bring the store's schema up to date
+    Migrate(migrate::Args),
     /// Copy the store into a new file, while the window goes on serving
     Backup(backup::Args),
     /// List every script and style of the page, with hash and purpose
@@ -85,6 +88,7 @@ impl Command {
             Verb::Sandbox(args) => sandbox::run(args),
             Verb::Merchant(verb) => merchant::run(verb),
             Verb::Keys(verb) => keys::run(verb),
+            Verb::Migrate(args) => migrate::run(&args),
             Verb::Backup(args) => backup::run(&args),
             Verb::PageManifest(args) => {
                 page_manifest::run(&args);

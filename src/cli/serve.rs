@@ -20,6 +20,9 @@ pub struct Args {
     /// The configuration file; without it only VEZNE_ variables are read
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
+    /// Bring the store's schema up to date first, as `vezne migrate` does
+    #[arg(long)]
+    migrate: bool,
     /// Accept on the listening socket that is standard input, not on server.listen
     #[arg(long)]
     listen_stdin: bool,
@@ -43,6 +46,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let mut config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
     telemetry::init(&config.log);
+    config.store.migrate |= args.migrate;
     #[cfg(feature = "sandbox")]
     endanger(args, &config)?;
     for warning in config.warnings() {

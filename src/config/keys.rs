@@ -18,7 +18,7 @@ pub struct KeysConfig {
     pub previous: Option<KeySource>,
 }
 
-/// Where one master key is.
+/// Where one master key, or another secret, is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum KeySource {
     /// A file that the configuration names.
@@ -38,13 +38,13 @@ impl fmt::Display for KeySource {
     }
 }
 
-/// The three ways in which one key may come.
-struct Ways {
-    key: &'static str,
-    variable: &'static str,
-    credential: &'static str,
-    wanted: &'static str,
-    once: &'static str,
+/// The three ways in which one secret may come.
+pub(super) struct Ways {
+    pub key: &'static str,
+    pub variable: &'static str,
+    pub credential: &'static str,
+    pub wanted: &'static str,
+    pub once: &'static str,
 }
 
 const MASTER: Ways = Ways {
@@ -77,7 +77,7 @@ impl KeysConfig {
 impl KeySource {
     /// The one way that is used. Two are a mistake, not a matter of precedence:
     /// one of them is a key that somebody believes to be in force.
-    fn read(reader: &mut Reader<'_>, ways: &Ways) -> Option<Self> {
+    pub(super) fn read(reader: &mut Reader<'_>, ways: &Ways) -> Option<Self> {
         let file = reader.file(ways.key, ways.wanted).map(Self::File);
         let variable = reader.given(ways.variable).then_some(Self::Variable(ways.variable));
         let credential = reader

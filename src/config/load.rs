@@ -71,7 +71,7 @@ impl Config {
             hardening,
             page,
             server: server?,
-            store,
+            store: store?,
             keys: keys?,
             provider,
             callback,

@@ -16,6 +16,7 @@ mod reader;
 mod server;
 mod settings;
 mod source;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ pub use provider::{CardTokenConfig, ProviderConfig};
 pub use server::ServerConfig;
 pub use settings::{
     CallbackConfig, Config, DEFAULT_RETRY_SECONDS, EgressConfig, HardeningMode, LimitsConfig, LogConfig, LogFormat,
-    PageConfig, StoreConfig,
+    PageConfig,
 };
 pub use source::Environment;
+pub use store::{Backend, PostgresConfig, PostgresHost, StoreConfig};

@@ -89,7 +89,7 @@ fn provider_code(item: &Value) -> Option<String> {
 }
 
 /// The certificate for mutual TLS and its key: both or neither.
-fn client_files(reader: &mut Reader<'_>, section: &str) -> (Option<PathBuf>, Option<PathBuf>) {
+pub(super) fn client_files(reader: &mut Reader<'_>, section: &str) -> (Option<PathBuf>, Option<PathBuf>) {
     const CERTIFICATE: &str = r#"a readable PEM chain beside client_key, such as "client.pem""#;
     const KEY: &str = r#"a readable PEM key beside client_certificate, such as "client-key.pem""#;
     let (certificate, key) = (format!("{section}.client_certificate"), format!("{section}.client_key"));

@@ -111,6 +111,16 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Text that `parse` reads, or says what it found.
+    pub(super) fn parsed<T>(
+        &mut self,
+        key: &str,
+        wanted: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        self.value(key, wanted, |value| parse(value.text().ok_or_else(|| value.shape())?))
+    }
+
     /// A URL without user, password and fragment that `accept` takes.
     pub(super) fn url(&mut self, key: &str, wanted: &str, accept: impl Fn(&Url) -> bool) -> Option<Url> {
         self.value(key, wanted, |value| {

@@ -2,10 +2,10 @@
 
 use super::reader::Reader;
 use super::source::Value;
-use super::{KeysConfig, ProviderConfig, ServerConfig};
+use super::{KeysConfig, ProviderConfig, ServerConfig, StoreConfig};
 use ipnet::IpNet;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use tracing::Level;
 use url::Url;
@@ -68,13 +68,6 @@ pub struct PageConfig {
     /// an https URL, in which `{locale}` stands for the page's language. None
     /// by default, and then no link.
     pub privacy_url: Option<String>,
-}
-
-/// `[store]`: where sessions and merchants are kept.
-#[derive(Clone, Debug)]
-pub struct StoreConfig {
-    /// `path`: the database file; made when absent. Default `vezne.db`.
-    pub path: PathBuf,
 }
 
 /// `[callback]`: how merchants' endpoints are called.
@@ -154,21 +147,6 @@ impl PageConfig {
     }
 }
 
-impl StoreConfig {
-    /// Reads `[store]`: the folder must be there, the file need not.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        const WANTED: &str = r#"a file in a folder that exists, such as "/var/lib/vezne/vezne.db""#;
-        const DEFAULT: &str = "vezne.db";
-        let path = reader.path("store.path", WANTED, in_folder);
-        if !reader.mentions("store.path")
-            && let Err(found) = in_folder(&reader.resolve(DEFAULT))
-        {
-            reader.refuse("store.path", &found, WANTED);
-        }
-        Self { path: path.unwrap_or_else(|| reader.resolve(DEFAULT)) }
-    }
-}
-
 impl CallbackConfig {
     /// Reads `[callback]`.
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
@@ -230,13 +208,5 @@ impl LogConfig {
             level: reader.choice("log.level", Level::INFO, &LEVELS),
             format: reader.choice("log.format", LogFormat::Json, &FORMATS),
         }
-    }
-}
-
-fn in_folder(path: &Path) -> Result<(), String> {
-    match path.parent() {
-        _ if path.is_dir() => Err("a folder".into()),
-        Some(folder) if folder.as_os_str().is_empty() || folder.is_dir() => Ok(()),
-        _ => Err("a file in a folder that does not exist".into()),
     }
 }

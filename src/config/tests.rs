@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::source::{Source, Value, variable_of};
-use super::{Config, DEFAULT_RETRY_SECONDS, Environment, KeySource, Mistakes, Origin};
+use super::{Backend, Config, DEFAULT_RETRY_SECONDS, Environment, KeySource, Mistakes, Origin, PostgresHost};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,8 @@ fn the_least_configuration_has_the_documented_defaults() {
     assert_eq!(config.server.listen, ["127.0.0.1:8443".parse().unwrap()]);
     assert_eq!(config.server.certificate, Some(folder.0.join("chain.pem")));
     assert_eq!((config.server.workers, config.server.max_connections, config.server.shutdown_seconds), (0, 10_000, 30));
-    assert_eq!(config.store.path, folder.0.join("vezne.db"));
+    assert!(matches!(&config.store.backend, Backend::Sqlite(path) if *path == folder.0.join("vezne.db")));
+    assert!(!config.store.migrate);
     assert!(config.provider.test.is_none() && config.provider.live.is_none());
     assert_eq!(config.callback.timeout, Duration::from_secs(15));
     assert!(config.egress.allow.is_empty() && config.egress.nameservers.is_empty());
@@ -95,18 +96,23 @@ fn the_example_loads_as_it_is_and_with_every_line_in_force() {
     for path in ["tls/fullchain.pem", "tls/private.pem", "provider/roots.pem", "provider/client.pem"]
         .into_iter()
         .chain(["provider/client-key.pem", "callback-roots.pem", "previous.key"])
+        .chain(["store.password", "store/roots.pem", "store/client.pem", "store/client-key.pem"])
     {
         let path = folder.0.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "").unwrap();
     }
     let brief = folder.read(&here).unwrap();
-    let full_text: String = here.lines().map(|line| in_force(line).to_owned() + "\n").collect();
+    // The file and the URL are one choice.
+    let lines = here.lines().filter(|line| !line.starts_with("path = "));
+    let full_text: String = lines.map(|line| in_force(line).to_owned() + "\n").collect();
     let mut full = folder.read(&full_text).unwrap();
 
     let source = Source::read(&full_text, &Environment::new()).ok().unwrap();
     let set = source.entries.iter().filter(|(_, entry)| !matches!(entry.value, Value::Table));
-    assert_eq!(set.map(|(key, _)| key.clone()).collect::<BTreeSet<_>>(), all_keys());
+    let mut keys = all_keys();
+    keys.remove("store.path");
+    assert_eq!(set.map(|(key, _)| key.clone()).collect::<BTreeSet<_>>(), keys);
 
     // Commented lines show the defaults, where there is one.
     full.provider.live = None;
@@ -114,6 +120,7 @@ fn the_example_loads_as_it_is_and_with_every_line_in_force() {
     full.page.privacy_url = None;
     full.callback.ca_file = None;
     full.server.user = None;
+    full.store = brief.store.clone();
     let test = full.provider.test.as_mut().unwrap();
     (test.ca_file, test.client_certificate, test.client_key) = (None, None, None);
     assert_eq!(format!("{full:?}"), format!("{brief:?}"));
@@ -157,6 +164,15 @@ fn the_document_names_every_key_and_no_other() {
     assert_eq!(documented_keys, all_keys());
 }
 
+/// The variables that a key is only allowed beside.
+fn beside(key: &str) -> Vec<(&'static str, &'static str)> {
+    let mut variables = WITH_PROVIDER.to_vec();
+    if key.starts_with("store.") && key != "store.path" {
+        variables.push(("VEZNE_STORE__URL", "postgres://vezne@localhost/vezne"));
+    }
+    variables
+}
+
 /// The section that the provider's settings need.
 const WITH_PROVIDER: [(&str, &str); 1] =
     [("VEZNE_PROVIDER__CARD_TOKEN__TEST__URL", "https://provider.example.com/token")];
@@ -164,16 +180,17 @@ const WITH_PROVIDER: [(&str, &str); 1] =
 #[test]
 fn the_documented_defaults_are_the_defaults() {
     let folder = Folder::new();
-    let unset = format!("{:?}", folder.read_with(LEAST, &WITH_PROVIDER).unwrap());
     let mut seen = 0;
     for row in documented().iter().filter(|row| row.default.starts_with('`') && !row.default.contains("VEZNE_")) {
         let value = row.default.split('`').nth(1).unwrap().replace(['[', ']', '"'], "");
-        let variables = [WITH_PROVIDER[0], (&row.variable, &value)];
+        let mut variables = beside(&row.key);
+        let unset = folder.read_with(LEAST, &variables).unwrap();
+        variables.push((&row.variable, &value));
         let set = folder.read_with(LEAST, &variables).unwrap();
-        assert_eq!(format!("{set:?}"), unset, "{} = {value}", row.key);
+        assert_eq!(format!("{set:?}"), format!("{unset:?}"), "{} = {value}", row.key);
         seen += 1;
     }
-    assert_eq!(seen, 23);
+    assert_eq!(seen, 28);
 }
 
 #[test]
@@ -186,13 +203,13 @@ fn the_documented_bounds_are_the_bounds() {
         let (Ok(least), Ok(most)) = (least.parse::<i64>(), most.parse::<i64>()) else { continue };
         for (number, fits) in [(least, true), (most, true), (least - 1, false), (most + 1, false)] {
             let value = number.to_string();
-            let mut variables = vec![WITH_PROVIDER[0], ("VEZNE_PROVIDER__CARD_TOKEN__TEST__TIMEOUT_MS", "60000")];
-            variables.push((&row.variable, &value));
+            let mut variables = beside(&row.key);
+            variables.extend([("VEZNE_PROVIDER__CARD_TOKEN__TEST__TIMEOUT_MS", "60000"), (&row.variable, &value)]);
             assert_eq!(folder.read_with(LEAST, &variables).is_ok(), fits, "{} = {value}", row.key);
         }
         seen += 1;
     }
-    assert_eq!(seen, 8);
+    assert_eq!(seen, 11);
 }
 
 #[test]
@@ -249,7 +266,7 @@ level = 'info'
 }
 
 /// Values at and beyond the bounds of each key: (key, taken, refused), in TOML.
-const BOUNDS: [(&str, &[&str], &[&str]); 28] = [
+const BOUNDS: [(&str, &[&str], &[&str]); 36] = [
     ("locale", &["'tr'", "'en'", "'ar'"], &["'TR'", "''", "1"]),
     ("hardening", &["'prefer'", "'require'"], &["'off'", "true"]),
     (
@@ -288,6 +305,35 @@ const BOUNDS: [(&str, &[&str], &[&str]); 28] = [
     ("server.shutdown_seconds", &["1", "3600"], &["0", "3601", "1979-05-27"]),
     ("server.danger_plain_http", &["true", "false"], &["1", "'true'"]),
     ("store.path", &["'other.db'"], &["''", "'.'", "'absent/vezne.db'"]),
+    (
+        "store.url",
+        &[
+            "'postgres://vezne@localhost/vezne'",
+            "'postgresql://a%40b@db.example.com:6432/c%20d'",
+            "'postgres://vezne@[::1]:5432/vezne'",
+            "'postgres://vezne@%2Frun%2Fpostgresql/vezne'",
+        ],
+        &[
+            "''",
+            "'db.example.com'",
+            "'mysql://vezne@localhost/vezne'",
+            "'postgres://localhost/vezne'",
+            "'postgres://vezne@localhost'",
+            "'postgres://vezne@/vezne'",
+            "'postgres://vezne:word@localhost/vezne'",
+            "'postgres://vezne@localhost/vezne?sslmode=disable'",
+            "'postgres://vezne@a,b/vezne'",
+            "'postgres://vezne@localhost/a/b'",
+            "1",
+        ],
+    ),
+    ("store.tls", &["'require'", "'off'"], &["'prefer'", "true"]),
+    ("store.ca_file", &["'chain.pem'"], &["'absent.pem'"]),
+    ("store.password_file", &["'master.key'"], &["'absent'", "''"]),
+    ("store.max_connections", &["2", "200"], &["1", "201"]),
+    ("store.statement_timeout_ms", &["100", "60000"], &["99", "60001"]),
+    ("store.connect_timeout_ms", &["100", "30000"], &["99", "30001"]),
+    ("store.migrate", &["true"], &["'yes'"]),
     ("keys.master_key_file", &["'master.key'"], &["'absent.key'", "''"]),
     ("keys.previous_master_key_file", &["'key.pem'"], &["'absent.key'", "''"]),
     ("provider.card_token.test.ca_file", &["'chain.pem'"], &["'absent.pem'"]),
@@ -311,6 +357,9 @@ fn values_are_taken_up_to_their_bounds_and_refused_beyond() {
     let folder = Folder::new();
     let least = format!("{LEAST}\nprovider.card_token.test.url = 'https://provider.example.com/token'\n");
     for (key, taken, refused) in BOUNDS {
+        let in_database = key.starts_with("store.") && !["store.path", "store.url"].contains(&key);
+        let database = if in_database { "store.url = 'postgres://vezne@localhost/vezne'\n" } else { "" };
+        let least = format!("{least}{database}");
         let without: String = least.lines().filter(|line| !line.trim().starts_with(key)).collect::<Vec<_>>().join("\n");
         for value in taken {
             let result = folder.read(&format!("{without}\n{key} = {value}"));
@@ -340,6 +389,64 @@ fn lists_have_a_longest_length() {
         assert!(folder.read(&text(most)).is_ok(), "{key}");
         assert_eq!(keys_of(&folder.read(&text(most + 1)).unwrap_err()), [key]);
     }
+}
+
+#[test]
+fn a_database_url_is_read_into_its_parts() {
+    let folder = Folder::new();
+    let read = |url: &str| {
+        let config = folder.read(&format!("{LEAST}\nstore.url = '{url}'")).unwrap();
+        let Backend::Postgres(postgres) = config.store.backend else { panic!("{url}") };
+        (postgres.host, postgres.port, postgres.user, postgres.database)
+    };
+    let of = |host, port, user: &str, database: &str| (host, port, user.to_owned(), database.to_owned());
+    let name = |name: &str| PostgresHost::Name(name.to_owned());
+    assert_eq!(read("postgres://vezne@DB.example.com/vezne"), of(name("DB.example.com"), 5432, "vezne", "vezne"));
+    assert_eq!(read("postgresql://a%40b@[::1]:6432/c%20d"), of(name("::1"), 6432, "a@b", "c d"));
+    let socket = PostgresHost::Socket(PathBuf::from("/run/postgresql"));
+    assert_eq!(read("postgres://vezne@%2Frun%2Fpostgresql:5433/vezne"), of(socket, 5433, "vezne", "vezne"));
+}
+
+#[test]
+fn a_database_is_a_file_or_a_server_and_each_has_its_own_settings() {
+    let folder = Folder::new();
+    let url = "store.url = 'postgres://vezne@db.example.com/vezne'";
+    let mistakes = |text: &str| folder.read(&format!("{LEAST}\n{text}")).unwrap_err();
+    let both = mistakes(&format!("{url}\nstore.path = 'vezne.db'"));
+    assert_eq!(keys_of(&both), ["store.path"]);
+    assert!(both.to_string().contains("one database"), "{both}");
+    let without_url = mistakes("store.max_connections = 5\nstore.password_file = 'master.key'");
+    assert_eq!(keys_of(&without_url), ["store.max_connections", "store.password_file"]);
+    let half = mistakes(&format!("{url}\nstore.client_key = 'key.pem'"));
+    assert_eq!(keys_of(&half), ["store.client_certificate"]);
+}
+
+#[test]
+fn without_tls_a_database_is_on_this_machine() {
+    let folder = Folder::new();
+    let read =
+        |host: &str| folder.read(&format!("{LEAST}\nstore.url = 'postgres://vezne@{host}/vezne'\nstore.tls = 'off'"));
+    for host in ["localhost", "127.0.0.1", "[::1]", "%2Frun%2Fpostgresql"] {
+        assert!(read(host).is_ok(), "{host}");
+    }
+    for host in ["db.example.com", "10.0.0.1", "localhost.example.com"] {
+        assert_eq!(keys_of(&read(host).unwrap_err()), ["store.tls"], "{host}");
+    }
+}
+
+#[test]
+fn a_password_comes_in_one_way_and_is_never_shown() {
+    let folder = Folder::new();
+    let url = "store.url = 'postgres://vezne@localhost/vezne'";
+    let variable = ("VEZNE_STORE_PASSWORD", "geheim");
+    let config = folder.read_with(&format!("{LEAST}\n{url}"), &[variable]).unwrap();
+    let Backend::Postgres(postgres) = &config.store.backend else { panic!("{config:?}") };
+    assert_eq!(postgres.password, Some(KeySource::Variable("VEZNE_STORE_PASSWORD")));
+    assert!(!format!("{config:?}").contains("geheim"));
+    let twice = format!("{LEAST}\n{url}\nstore.password_file = 'master.key'");
+    let mistakes = folder.read_with(&twice, &[variable]).unwrap_err();
+    assert_eq!(keys_of(&mistakes), ["store.password_file"]);
+    assert!(!mistakes.to_string().contains("geheim"), "{mistakes}");
 }
 
 #[test]
@@ -407,7 +514,7 @@ fn variables_override_the_file() {
     assert!(config.live && config.locale == "en");
     assert_eq!(config.server.listen.len(), 2);
     assert_eq!(config.server.public_url.as_str(), "https://other.example.com/");
-    assert_eq!(config.store.path, folder.0.join("other.db"));
+    assert!(matches!(&config.store.backend, Backend::Sqlite(path) if *path == folder.0.join("other.db")));
     assert_eq!((live.connect_timeout, live.timeout), (Duration::from_secs(2), Duration::from_secs(2)));
     assert!(live.retry_codes.is_empty() && live.unique_conversation_ids);
     assert_eq!(config.callback.retry, [1, 2, 3].map(Duration::from_secs));

@@ -13,8 +13,10 @@ use zeroize::{Zeroize, Zeroizing};
 pub const MASTER_KEY: &str = "VEZNE_MASTER_KEY";
 /// The variable that may hold the master key before or after it.
 pub const PREVIOUS_MASTER_KEY: &str = "VEZNE_PREVIOUS_MASTER_KEY";
+/// The variable that may hold the database role's password.
+pub const STORE_PASSWORD: &str = "VEZNE_STORE_PASSWORD";
 /// Every variable that holds a secret itself and not a setting.
-pub const SECRETS: [&str; 2] = [MASTER_KEY, PREVIOUS_MASTER_KEY];
+pub const SECRETS: [&str; 3] = [MASTER_KEY, PREVIOUS_MASTER_KEY, STORE_PASSWORD];
 
 /// A value on its way from the environment to the one who uses it.
 type Taken = (&'static str, Zeroizing<Vec<u8>>);

@@ -1,4 +1,4 @@
-//! Files that hold a master key: read into memory that wipes itself, and only
+//! Files that hold a master key or another secret: read into memory that wipes itself, and only
 //! when nobody else can read them.
 
 use super::SecretText;
@@ -33,7 +33,7 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// More than its owner can read it.
-    #[error("{path}: others can read the master key (mode {mode:03o}); chmod 600, or 640 where root owns it")]
+    #[error("{path}: others can read the secret (mode {mode:03o}); chmod 600, or 640 where root owns it")]
     Exposed {
         /// The file.
         path: PathBuf,

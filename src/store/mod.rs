@@ -3,14 +3,17 @@
 //! Composition lives above. Time is the database's: no operation takes the
 //! present moment, so a wrong clock on one node cannot break single use.
 
+mod columns;
 mod merchants;
 mod outbox;
+mod postgres;
 mod sealed;
 mod sessions;
 mod sqlite;
 
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
 pub use outbox::{Delivery, DeliveryAsk, DeliveryOutcome, OutboxStore};
+pub use postgres::{Access, Lookup, PostgresStore};
 pub use sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, SealedStore, Vault};
 pub use sessions::{
     CancelOutcome, ClaimOutcome, CommitOutcome, SessionCursor, SessionPage, SessionQuery, SessionStore,

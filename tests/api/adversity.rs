@@ -92,7 +92,7 @@ async fn an_outcome_waits_for_a_store_that_is_busy() {
     let submit = app.submit_card(&session, Card::magic(Behaviour::Stall));
     let backup = async {
         until_claimed(&app, &session).await;
-        let other = Connection::open(&app.config().store.path).unwrap();
+        let other = Connection::open(app.store_file()).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         // Longer than the store waits for a lock by itself.
         tokio::time::sleep(Duration::from_millis(7500)).await;
@@ -120,7 +120,7 @@ async fn a_drain_waits_for_a_card_whose_browser_has_gone() {
 async fn a_store_that_cannot_write_is_not_ready() {
     let app = TestApp::start().await;
     app.get("/readyz").await.expect(200);
-    let other = Connection::open(&app.config().store.path).unwrap();
+    let other = Connection::open(app.store_file()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     app.get("/readyz").await.expect(503);
     app.get("/livez").await.expect(200);

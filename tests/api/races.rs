@@ -142,7 +142,7 @@ async fn a_stop_waits_for_the_card_on_its_way() {
 
 /// Another process's store on the same file.
 fn other_node(app: &TestApp) -> SqliteStore {
-    SqliteStore::open(&app.config().store.path).unwrap()
+    SqliteStore::open(app.store_file()).unwrap()
 }
 
 async fn claim(node: &SqliteStore, session: &Session, lease: Duration) -> Claimed {

@@ -8,7 +8,7 @@ mod table;
 
 use super::Failure;
 use super::merchant::Admin;
-use crate::config::Config;
+use crate::config::{Backend, Config};
 use crate::hardening::Fingerprint;
 use crate::merchant::Mode;
 use crate::residue::{self, Needles, RandomCards, Registers, Report};
@@ -66,7 +66,7 @@ impl Args {
 struct Examination<'a> {
     args: &'a Args,
     pid: u32,
-    store: PathBuf,
+    store: Option<PathBuf>,
     merchant: Merchant<'a>,
 }
 
@@ -80,7 +80,7 @@ pub fn run(config: &Config, args: &Args, pid: u32) -> Result<(), Failure> {
     let client = Client::new(config, args.address).map_err(unavailable("the window"))?;
     self_test()?;
     let merchant = Merchant { client: &client, api_key: &api_key, return_url: &return_url };
-    let examination = Examination { args, pid, store: config.store.path.clone(), merchant };
+    let examination = Examination { args, pid, store: store_file(config), merchant };
     examination.run()
 }
 
@@ -105,6 +105,14 @@ fn test_key(file: &Path) -> Result<Zeroizing<String>, Failure> {
     }
     let file = file.display();
     Err(Failure::usage(format!("{file}: not a test key (vz_test_…); random cards are for test mode alone")))
+}
+
+/// The store's file, where it is one: another machine's is not searched.
+fn store_file(config: &Config) -> Option<PathBuf> {
+    match &config.store.backend {
+        Backend::Sqlite(path) => Some(path.clone()),
+        Backend::Postgres(_) => None,
+    }
 }
 
 /// An address that the key's merchant may name.
@@ -193,8 +201,8 @@ impl Examination<'_> {
     fn look(&self, needles: &Needles) -> Result<Looked, Failure> {
         let memory = scan(self.pid, needles)?;
         let log = self.args.log.as_deref().map(|log| residue::scan_file(log, needles).map_err(unavailable("the log")));
-        let store = scan_store(&self.store, needles).map_err(unavailable("the store"))?;
-        Ok(Looked { memory, log: log.transpose()?, store: Some(store) })
+        let store = self.store.as_deref().map(|file| scan_store(file, needles).map_err(unavailable("the store")));
+        Ok(Looked { memory, log: log.transpose()?, store: store.transpose()? })
     }
 }
 

@@ -44,7 +44,10 @@ fn try_restrict(plan: &Plan) -> Result<RestrictionStatus, RulesetError> {
         | AccessFs::MakeReg
         | AccessFs::RemoveFile
         | AccessFs::Truncate;
-    let mut ruleset = allow(ruleset, &plan.written, database)?;
+    let mut ruleset = match &plan.written {
+        Some(folder) => allow(ruleset, folder, database)?,
+        None => ruleset,
+    };
     for path in plan.read_folders.iter().chain(&plan.read_files) {
         ruleset = allow(ruleset, path, AccessFs::ReadFile.into())?;
     }

@@ -61,6 +61,6 @@ pub fn harden(plan: &Plan) -> Result<Report, HardeningError> {
         memory_lock::lock(memory),
         landlock::restrict(plan),
         // Last: it forbids what the others are made with.
-        seccomp::restrict(),
+        seccomp::restrict(plan),
     ]))
 }

@@ -5,8 +5,8 @@
 //! only be an attack ends the process. `clone3` does not exist any more
 //! (`ENOSYS`), so the C library uses `clone`, whose flags a filter can see.
 
-use super::Finding;
 use super::syscalls::{ALLOWED, KILLED, KILLED_OLD};
+use super::{Finding, Plan};
 use libc::{c_int, c_long, c_ulong, sock_filter, sock_fprog};
 use rustix::process::getpid;
 use seccompiler::{
@@ -23,8 +23,8 @@ const SOCKET_TYPE: u64 = 0xf;
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
 /// Installs the filters on this thread and those that it will start.
-pub(super) fn restrict() -> Finding {
-    let filters = match filters() {
+pub(super) fn restrict(plan: &Plan) -> Finding {
+    let filters = match filters(plan.unix_socket) {
         Ok(filters) => filters,
         Err(error) => return Finding::missing(MEASURE, format!("no list for {}: {error}", std::env::consts::ARCH)),
     };
@@ -41,14 +41,14 @@ pub(super) fn restrict() -> Finding {
 }
 
 /// Each with its flags. The strictest answer of all of them counts.
-fn filters() -> Result<[(BpfProgram, c_ulong); 3], BackendError> {
+fn filters(unix_socket: bool) -> Result<[(BpfProgram, c_ulong); 3], BackendError> {
     let refusal = |errno: c_int| SeccompAction::Errno(errno.unsigned_abs());
     let no_clone3 = Rules::from([(libc::SYS_clone3, Vec::new())]);
     Ok([
         (compile(no_clone3, SeccompAction::Allow, refusal(libc::ENOSYS))?, 0),
         (compile(killed()?, SeccompAction::Allow, SeccompAction::KillProcess)?, 0),
         // The kernel logs what this one refuses: a call that is missing is found there.
-        (compile(allowed()?, refusal(libc::EPERM), SeccompAction::Allow)?, libc::SECCOMP_FILTER_FLAG_LOG),
+        (compile(allowed(unix_socket)?, refusal(libc::EPERM), SeccompAction::Allow)?, libc::SECCOMP_FILTER_FLAG_LOG),
     ])
 }
 
@@ -57,22 +57,23 @@ fn compile(rules: Rules, otherwise: SeccompAction, matching: SeccompAction) -> R
     SeccompFilter::new(rules, otherwise, matching, architecture)?.try_into()
 }
 
-fn allowed() -> Result<Rules, BackendError> {
+fn allowed(unix_socket: bool) -> Result<Rules, BackendError> {
     let plain = ALLOWED.iter().copied().flatten().map(|&call| (call, Vec::new()));
     let unsigned = |value: c_int| u64::from(value.unsigned_abs());
     let kind = |family: c_int, kind: c_int| all([is(0, unsigned(family)), masked(1, SOCKET_TYPE, unsigned(kind))]);
     let requests = [libc::FIONBIO, libc::FIOCLEX, libc::FIONREAD, libc::TCGETS];
     let itself = u64::from(getpid().as_raw_nonzero().get().unsigned_abs());
+    let mut sockets = vec![
+        kind(libc::AF_INET, libc::SOCK_STREAM)?,
+        kind(libc::AF_INET, libc::SOCK_DGRAM)?,
+        kind(libc::AF_INET6, libc::SOCK_STREAM)?,
+        kind(libc::AF_INET6, libc::SOCK_DGRAM)?,
+    ];
+    if unix_socket {
+        sockets.push(kind(libc::AF_UNIX, libc::SOCK_STREAM)?);
+    }
     let conditional = [
-        (
-            libc::SYS_socket,
-            vec![
-                kind(libc::AF_INET, libc::SOCK_STREAM)?,
-                kind(libc::AF_INET, libc::SOCK_DGRAM)?,
-                kind(libc::AF_INET6, libc::SOCK_STREAM)?,
-                kind(libc::AF_INET6, libc::SOCK_DGRAM)?,
-            ],
-        ),
+        (libc::SYS_socket, sockets),
         // How tokio hears of signals.
         (libc::SYS_socketpair, vec![all([is(0, unsigned(libc::AF_UNIX))])?]),
         (libc::SYS_ioctl, requests.into_iter().map(|request| all([is(1, request)])).collect::<Result<_, _>>()?),
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn no_call_is_both_allowed_and_killed() {
-        let (allowed, killed) = (allowed().unwrap(), killed().unwrap());
+        let (allowed, killed) = (allowed(true).unwrap(), killed().unwrap());
         for (call, rules) in &killed {
             // Under a condition, those two are right.
             assert!(!allowed.contains_key(call) || !rules.is_empty(), "{call}");
@@ -160,12 +161,12 @@ mod tests {
     #[test]
     fn the_filters_compile_for_both_architectures() {
         for architecture in [TargetArch::x86_64, TargetArch::aarch64] {
-            for rules in [allowed().unwrap(), killed().unwrap()] {
+            for rules in [allowed(true).unwrap(), killed().unwrap()] {
                 let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::KillProcess, architecture);
                 let program: BpfProgram = filter.unwrap().try_into().unwrap();
                 assert!(program.len() < 4096, "the kernel takes at most 4096 steps");
             }
         }
-        assert!(filters().is_ok());
+        assert!(filters(false).is_ok() && filters(true).is_ok());
     }
 }

@@ -54,11 +54,20 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unavailable`] when it cannot be opened, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_and_migrate(path).map(|(store, _)| store)
+    }
+
+    /// The same; says which migrations that took.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_and_migrate(path: &Path) -> Result<(Self, Vec<u32>), StoreError> {
         create_private(path)?;
         let mut connection = connect(path)?;
-        migrate(&mut connection)?;
+        let applied = migrate(&mut connection)?;
         let at_hand = (0..READERS).map(|_| connect(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Readers::start(at_hand, connect(path)?)? })
+        let store = Self { writer: Writer::start(connection)?, readers: Readers::start(at_hand, connect(path)?)? };
+        Ok((store, applied))
     }
 }
 
@@ -99,7 +108,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+fn migrate(connection: &mut Connection) -> Result<Vec<u32>, StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let applied: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let newest = MIGRATIONS.last().map_or(0, |(number, _)| *number);
@@ -108,12 +117,13 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
             "the database has schema {applied}, this version knows {newest}: run the newer version"
         )));
     }
-    for (number, sql) in MIGRATIONS.iter().filter(|(number, _)| *number > applied) {
+    let missing = MIGRATIONS.iter().filter(|(number, _)| *number > applied);
+    for (number, sql) in missing.clone() {
         transaction.execute_batch(sql)?;
         transaction.pragma_update(None, "user_version", number)?;
     }
     transaction.commit()?;
-    Ok(())
+    Ok(missing.map(|(number, _)| *number).collect())
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -3,13 +3,13 @@
 use super::NOW;
 use crate::hardening::Sealed;
 use crate::id::{MerchantId, SessionId};
-use crate::merchant::{AllowList, AllowedOrigin, AllowedUrl, Logo, Merchant, Mode, Theme};
-use crate::session::{Handoff, Purpose, Session, Status};
+use crate::merchant::{AllowList, AllowedOrigin, AllowedUrl, Logo, Merchant, Theme};
+use crate::session::{Session, Status};
 use crate::store::StoreError;
-use jiff::Timestamp;
+use crate::store::columns::{from_json, named};
+pub(super) use crate::store::columns::{milliseconds, mode, name_of, timestamp};
 use rusqlite::Row;
 use serde::de::DeserializeOwned;
-use std::time::Duration;
 
 /// How many columns [`session_columns`] lists.
 pub(super) const SESSION_COLUMNS: usize = 21;
@@ -42,8 +42,8 @@ pub(super) fn session(row: &Row<'_>) -> Result<Session, StoreError> {
         id: parsed(row, 0, "session id", SessionId::parse)?,
         merchant: parsed(row, 1, "merchant id", MerchantId::parse)?,
         mode: parsed(row, 2, "mode", mode)?,
-        purpose: name::<Purpose>(&purpose, "purpose")?,
-        handoff: name::<Handoff>(&handoff, "hand-off")?,
+        purpose: named(&purpose, "purpose")?,
+        handoff: named(&handoff, "hand-off")?,
         status: parsed(row, 5, "status", Status::parse)?,
         conversation_id: row.get(6)?,
         return_url: url(7)?.ok_or(StoreError::Corrupt { what: "return URL" })?,
@@ -102,34 +102,7 @@ pub(super) fn parsed<T>(
     parse(&text).ok_or(StoreError::Corrupt { what })
 }
 
-/// A moment from Unix milliseconds.
-pub(super) fn timestamp(milliseconds: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_millisecond(milliseconds).map_err(|_| StoreError::Corrupt { what: "time" })
-}
-
-/// `test` or `live`.
-pub(super) fn mode(name: &str) -> Option<Mode> {
-    [Mode::Test, Mode::Live].into_iter().find(|mode| mode.name() == name)
-}
-
-/// The name that serde gives a plain enum, for a text column.
-pub(super) fn name_of<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => Ok(name),
-        _ => Err(StoreError::Corrupt { what: "name" }),
-    }
-}
-
-fn name<T: DeserializeOwned>(name: &str, what: &'static str) -> Result<T, StoreError> {
-    serde_json::from_value(name.into()).map_err(|_| StoreError::Corrupt { what })
-}
-
 fn json<T: DeserializeOwned>(row: &Row<'_>, index: usize, what: &'static str) -> Result<Option<T>, StoreError> {
     let text: Option<String> = row.get(index)?;
-    text.map(|text| serde_json::from_str(&text).map_err(|_| StoreError::Corrupt { what })).transpose()
-}
-
-/// A duration in whole milliseconds, as the store counts.
-pub(super) fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+    text.map(|text| from_json(&text, what)).transpose()
 }

@@ -19,7 +19,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use vezne::cli::merchant::Admin;
-use vezne::config::Config;
+use vezne::config::{Backend, Config};
 use vezne::id::MerchantId;
 
 /// A running service and everybody around it.
@@ -216,13 +216,21 @@ impl TestApp {
 
     /// The state and the last failure of each event, oldest first, as an operator sees them.
     pub fn events(&self) -> Vec<(String, Option<String>)> {
-        let database = Connection::open_with_flags(&self.config.store.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let database = Connection::open_with_flags(self.store_file(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let mut rows = database.prepare("SELECT state, last_reason FROM events ORDER BY id").unwrap();
         rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
     }
 
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The file of a SQLite store.
+    pub fn store_file(&self) -> &Path {
+        match &self.config.store.backend {
+            Backend::Sqlite(path) => path,
+            Backend::Postgres(postgres) => panic!("the store is at {postgres}"),
+        }
     }
 
     /// Where the service keeps its files.

@@ -138,7 +138,7 @@ async fn a_store_that_is_locked(drive: &Drive) {
     let session = drive.session(json!({})).await;
     let page = app.open_page(&session).await;
     let form = crate::harness::Form::filled(&page.token, &Card::visa());
-    let other = Connection::open(&app.config().store.path).unwrap();
+    let other = Connection::open(app.store_file()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (created, submitted) =
         tokio::join!(app.api("POST", "/v1/sessions").json(&wanted(json!({}))).send(), app.post(&session, form));

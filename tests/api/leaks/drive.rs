@@ -100,7 +100,7 @@ impl Drive {
 
     /// Breaks what is stored, as a damaged disk would.
     pub fn damage(&self, statement: &str, id: &str) {
-        let database = Connection::open(&self.app.config().store.path).unwrap();
+        let database = Connection::open(self.app.store_file()).unwrap();
         assert!(database.execute(statement, [id]).unwrap() > 0, "{statement}");
     }
 
