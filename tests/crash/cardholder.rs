@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use vezne::sandbox::magic::{Behaviour, MAGIC_CARDS};
 
 /// The usual life of a session, longer than any run.
-const LIFE: Duration = Duration::from_mins(15);
+pub const LIFE: Duration = Duration::from_mins(15);
 /// Between two looks at a page.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -74,7 +74,9 @@ impl Cardholder<'_> {
 
     /// One session, by one cardholder, whose patience has an end.
     async fn visit(&mut self, session: &Session, case: Case) -> Outcome<()> {
-        let patience = Duration::from_millis(self.random.between(2_000, 30_000));
+        // Those who wait for a lease to end keep their place from others.
+        let longest = if self.random.percent(30) { 20_000 } else { 2_000 };
+        let patience = Duration::from_millis(self.random.between(500, longest));
         let Some(token) = self.form(session, patience).await? else { return Ok(()) };
         match case {
             Case::DoubleClick => {
@@ -179,6 +181,7 @@ impl Cardholder<'_> {
     }
 }
 
-fn filled(token: &str, card: &str) -> Form {
+/// The form with this card.
+pub fn filled(token: &str, card: &str) -> Form {
     Form::new().field("formToken", token).field("cardNumber", card).field("expiry", "12 / 40").field("cvv", "123")
 }

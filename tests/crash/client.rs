@@ -118,6 +118,11 @@ impl Answer {
         Ok(serde_json::from_slice(&self.body)?)
     }
 
+    /// Whether it is a whole page for people.
+    pub fn is_page(&self) -> bool {
+        self.body.starts_with(b"<!doctype html>") && self.body.trim_ascii_end().ends_with(b"</html>")
+    }
+
     /// What the cardholder sees.
     pub fn shown(&self) -> Shown {
         let page = String::from_utf8_lossy(&self.body);

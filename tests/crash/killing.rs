@@ -41,5 +41,5 @@ pub async fn killing(folder: &Path, store: Store, mut random: Random, time: Dura
     if losses.is_empty() {
         spoiled_books_are_found_out(&books)?;
     }
-    Ok(Row { name: name.to_owned(), strikes, books, losses })
+    Ok(Row { name: format!("kill -9, {name}"), strikes, books, losses })
 }

@@ -170,6 +170,17 @@ impl Books {
         }
     }
 
+    /// These and those of another window.
+    pub fn and(mut self, other: Self) -> Self {
+        self.issued.extend(other.issued);
+        self.opened.extend(other.opened);
+        self.received.extend(other.received);
+        self.told.extend(other.told);
+        self.records.extend(other.records);
+        self.faults.extend(other.faults);
+        self
+    }
+
     /// Whether nothing more is to come: no session is claimed, and every end is known.
     pub fn is_settled(&self) -> bool {
         !self.losses().iter().any(|loss| matches!(loss.promise, Promise::NothingIsStuck | Promise::EventArrived))

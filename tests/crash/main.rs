@@ -9,6 +9,8 @@
 mod cardholder;
 mod client;
 mod database;
+mod disk;
+mod failpoints;
 mod hand;
 mod killing;
 mod ledger;
@@ -16,6 +18,10 @@ mod ledger;
 mod multipart;
 #[path = "../shared/operator.rs"]
 mod operator;
+mod outages;
+#[allow(dead_code, reason = "the store's suite asks for more")]
+#[path = "../shared/postgres.rs"]
+mod postgres;
 mod process;
 mod random;
 mod report;
@@ -29,7 +35,9 @@ mod upstream;
 mod world;
 
 use clap::Parser;
-use database::Store;
+use database::{Cluster, Store};
+use futures_util::future::join;
+use killing::killing;
 use random::Random;
 use report::Row;
 use std::path::{Path, PathBuf};
@@ -54,6 +62,9 @@ struct Args {
     /// The plan of an earlier run
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Only this part
+    #[arg(long, value_name = "PART")]
+    only: Option<Part>,
     /// An empty folder; without one only the ledger is tested
     #[arg(long, hide = true)]
     folder: Option<PathBuf>,
@@ -81,16 +92,41 @@ async fn run(args: &Args) -> Outcome<bool> {
     };
     let seed = args.seed.unwrap_or_else(new_seed);
     println!("seed {seed}");
-    let rows = rows(folder, seed, if args.long { LONG } else { SHORT }).await?;
+    let rows = rows(args, folder, seed).await?;
     report::table(&rows);
     let losses: usize = rows.iter().map(|row| row.losses.len()).sum();
     println!("{losses} losses; took {} s", begin.elapsed().as_secs());
     Ok(losses == 0)
 }
 
-async fn rows(folder: &Path, seed: u64, time: Duration) -> Outcome<Vec<Row>> {
+/// What a run is made of.
+#[derive(Clone, Copy, Eq, PartialEq, clap::ValueEnum)]
+enum Part {
+    Killing,
+    Failpoints,
+    Outages,
+}
+
+/// The killing of both stores side by side, then all that waits more than it works.
+async fn rows(args: &Args, folder: &Path, seed: u64) -> Outcome<Vec<Row>> {
     let mut random = Random::from_seed(seed);
-    Ok(vec![killing::killing(folder, Store::Sqlite, random.fork(), time).await?])
+    let time = if args.long { LONG } else { SHORT };
+    let is_asked = |part| args.only.is_none_or(|only| only == part);
+    let [alone, together, points, outages] = [(); 4].map(|()| random.fork());
+    let cluster = Cluster::start().await?;
+    let mut rows = Vec::new();
+    if is_asked(Part::Killing) {
+        let server = Store::Postgres(cluster.clone());
+        let (file, server) =
+            join(killing(folder, Store::Sqlite, alone, time), killing(folder, server, together, time)).await;
+        rows.extend([file?, server?]);
+    }
+    let points = async {
+        if is_asked(Part::Failpoints) { failpoints::all(folder, &cluster, points).await } else { Ok(Vec::new()) }
+    };
+    let outages = async { if is_asked(Part::Outages) { outages::all(folder, outages).await } else { Ok(Vec::new()) } };
+    let (points, outages) = join(points, outages).await;
+    Ok([rows, points?, outages?].concat())
 }
 
 /// Small enough to be typed again.

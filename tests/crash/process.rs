@@ -36,6 +36,11 @@ impl Process {
         })
     }
 
+    /// What its processes have said, one after the other.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
     pub fn address(&self) -> Outcome<SocketAddr> {
         Ok(self.listener.local_addr()?)
     }

@@ -5,6 +5,7 @@ use crate::ledger::{Books, Loss, Record};
 use std::collections::HashSet;
 
 /// One window's part of a run.
+#[derive(Clone)]
 pub struct Row {
     pub name: String,
     pub strikes: Strikes,
@@ -12,7 +13,7 @@ pub struct Row {
     pub losses: Vec<Loss>,
 }
 
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 12] = [
     "",
     "sessions",
     "tokens",
@@ -23,6 +24,7 @@ const HEAD: [&str; 11] = [
     "events",
     "repeated",
     "kills",
+    "of the database",
     "losses",
 ];
 
@@ -48,11 +50,6 @@ fn cells(row: &Row) -> Vec<String> {
     let count = |is: fn(&Record) -> bool| books.records.iter().filter(|record| is(record)).count();
     let completed = count(Record::is_completed);
     let events: HashSet<&str> = books.received.iter().map(|receipt| &*receipt.event).collect();
-    let kills = if strikes.databases > 0 {
-        format!("{} + {} of the database", strikes.processes, strikes.databases)
-    } else {
-        strikes.processes.to_string()
-    };
     let numbers = [
         books.records.len(),
         books.issued.len(),
@@ -62,7 +59,9 @@ fn cells(row: &Row) -> Vec<String> {
         books.issued.len().saturating_sub(completed),
         events.len(),
         books.received.len() - events.len(),
+        strikes.processes,
+        strikes.databases,
+        losses.len(),
     ];
-    let numbers = numbers.iter().map(usize::to_string);
-    std::iter::once(name.clone()).chain(numbers).chain([kills, losses.len().to_string()]).collect()
+    std::iter::once(name.clone()).chain(numbers.iter().map(usize::to_string)).collect()
 }

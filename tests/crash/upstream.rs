@@ -16,6 +16,7 @@ use serde_json::Value;
 use standardwebhooks::Webhook;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES, LeafFiles};
@@ -28,6 +29,7 @@ pub const PATIENCE: Duration = Duration::from_secs(1);
 /// What both have seen, and how they behave.
 struct Witness {
     is_steady: bool,
+    holds: AtomicBool,
     random: Mutex<Random>,
     issued: Mutex<Vec<Issue>>,
     received: Mutex<Vec<Receipt>>,
@@ -53,6 +55,7 @@ impl Upstream {
         let sandbox = Data::new(Sandbox::new(&SandboxKeys::generate(vec![merchant.clone()])?)?);
         let witness = Data::new(Witness {
             is_steady,
+            holds: AtomicBool::new(false),
             random: Mutex::new(random.fork()),
             issued: Mutex::default(),
             received: Mutex::default(),
@@ -91,6 +94,11 @@ impl Upstream {
     /// Tells the merchant what it verifies with. Before that it believes nothing.
     pub fn opens(&self, shop: Shop) -> &Shop {
         self.witness.shop.get_or_init(|| shop)
+    }
+
+    /// Keeps tokens back that are issued from now on, or lets go of them.
+    pub fn hold(&self, holds: bool) {
+        self.witness.holds.store(holds, Ordering::Relaxed);
     }
 
     /// Every token so far.

@@ -22,6 +22,8 @@ use vezne::residue::RandomCards;
 
 /// The longest that a process may take until it serves.
 const START: Duration = Duration::from_secs(30);
+/// How a process ends that cannot start for want of its database.
+pub const UNAVAILABLE: i32 = 4;
 /// Short ones: two cards are not to be the same.
 const PREFIXES: [&str; 6] = ["4", "51", "52", "53", "54", "55"];
 /// Fails at random, 20 times in a row, in no run that anybody lives to see.
@@ -63,14 +65,14 @@ impl World {
     /// Installs into `folder`, which must not be there yet, and returns when every process serves.
     pub async fn start(folder: PathBuf, plan: Plan, mut random: Random) -> Outcome<Self> {
         fs::create_dir(&folder)?;
-        let database = Database::create(plan.store, &folder).await?;
+        let database = plan.store.database().await?;
         let upstream = Upstream::start(&folder.join("upstream"), random.fork(), plan.is_steady)?;
         let binary = Path::new(VEZNE);
         let processes: Vec<_> =
             (0..plan.processes).map(|number| Process::new(binary, &folder, number)).collect::<Outcome<_>>()?;
         let address = processes[0].address()?;
-        let config = installation(address, &upstream, &database.section()).write(&folder)?;
-        database.prepare(binary, &config)?;
+        let config = installation(address, &upstream, &database.section).write(&folder)?;
+        database.migrate(binary, &config)?;
         let created = Operator { binary, config: &config }.create_merchant(&upstream.shop_url(), &upstream.merchant)?;
         let shop = upstream.opens(created).clone();
         let world = Self {
@@ -91,14 +93,29 @@ impl World {
         Ok(world)
     }
 
+    /// Starts processes again that have ended by themselves. One that could not
+    /// start without its database may; any other is a fault.
+    pub fn supervise(&self) -> Outcome<()> {
+        for process in &self.processes {
+            if let Some(status) = process.ended()? {
+                if status.code() != Some(UNAVAILABLE) {
+                    self.fault(format!("a process has ended by itself: {status}"));
+                }
+                process.start(None)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns when every process answers that it is ready.
     pub async fn is_ready(&self) -> Outcome<()> {
+        let deadline = Instant::now() + START;
         for process in &self.processes {
-            let deadline = Instant::now() + START;
             while self.client.get(process.address()?, "/readyz").await.map_or(0, |answer| answer.status) != 200 {
-                if Instant::now() > deadline || !process.is_alive() {
+                if Instant::now() > deadline {
                     return Err(format!("a process does not serve: {}", self.folder.display()).into());
                 }
+                self.supervise()?;
                 sleep(Duration::from_millis(50)).await;
             }
         }
@@ -121,15 +138,8 @@ impl World {
     /// Opens a session that lives so long. A new conversation each time: of one whose
     /// answer was lost nobody knows whether it is there.
     pub async fn create(&self, process: SocketAddr, life: Duration) -> Outcome<Session> {
-        let conversation = format!("order-{}", uuid::Uuid::now_v7().simple());
-        let shop = self.upstream.shop_url();
-        let wanted = json!({
-            "purpose": "tokenize",
-            "conversationId": conversation,
-            "returnUrl": format!("{shop}return"),
-            "callbackUrl": format!("{shop}callback"),
-            "expiresIn": life.as_secs(),
-        });
+        let wanted = self.wanted(life);
+        let conversation = wanted["conversationId"].as_str().unwrap_or_default().to_owned();
         let answer = self.api(process, "POST", "/v1/sessions", Some(wanted)).await?;
         if answer.status != 201 {
             return Err(format!("a session was answered {}", answer.status).into());
@@ -142,6 +152,18 @@ impl World {
         self.books.borrow_mut().opened.push(Opened { session: session.id.clone(), conversation });
         self.sessions.borrow_mut().push(session.clone());
         Ok(session)
+    }
+
+    /// What is asked for with a session.
+    pub fn wanted(&self, life: Duration) -> Value {
+        let shop = self.upstream.shop_url();
+        json!({
+            "purpose": "tokenize",
+            "conversationId": format!("order-{}", uuid::Uuid::now_v7().simple()),
+            "returnUrl": format!("{shop}return"),
+            "callbackUrl": format!("{shop}callback"),
+            "expiresIn": life.as_secs(),
+        })
     }
 
     /// The next card, which nobody else has.
