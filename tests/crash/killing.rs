@@ -14,8 +14,8 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
-/// Cardholders at the same time.
-const CARDHOLDERS: usize = 24;
+/// Cardholders at the same time, for each process.
+const CARDHOLDERS: usize = 10;
 
 /// Three processes on a server, one on a file.
 pub async fn killing(folder: &Path, store: Store, mut random: Random, time: Duration) -> Outcome<Row> {
@@ -25,7 +25,7 @@ pub async fn killing(folder: &Path, store: Store, mut random: Random, time: Dura
     let world = World::start(folder.join(format!("killing-{name}")), plan, random.fork()).await?;
     let is_over = Cell::new(false);
     let mut cardholders = Vec::new();
-    for _ in 0..CARDHOLDERS {
+    for _ in 0..CARDHOLDERS * processes {
         cardholders.push(Cardholder { world: &world, random: random.fork(), is_over: &is_over }.go_on());
     }
     let hand = async {
