@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
 # One profile for all of it, so that the crate is built once.
 readonly PROFILE=ci
-readonly STEPS=(format supply lints unit hardened residue production docs deploy browser)
+readonly STEPS=(format supply lints unit hardened residue crash production docs deploy browser)
 
 step_format() { cargo fmt --check; }
 
@@ -35,6 +35,12 @@ step_hardened() {
 # What is left of cards in the memory of a real process.
 step_residue() { tests/residue/run.sh; }
 
+# What is lost when processes and the database die.
+step_crash() {
+    has_postgres || install_package postgresql
+    tests/crash/run.sh
+}
+
 # The build that goes into production: without the sandbox, and without a trace of it.
 step_production() {
     cargo build --locked --profile "$PROFILE" --no-default-features --quiet
@@ -57,6 +63,9 @@ step_browser() {
     cargo build --locked --profile "$PROFILE" --quiet
     VEZNE=$PWD/target/$PROFILE/vezne npm test --prefix tests/browser --silent
 }
+
+# On the path, or where Debian has it.
+has_postgres() { command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
 
 install_package() {
     apt-get update -qq
