@@ -13,6 +13,7 @@ mod disk;
 mod failpoints;
 mod hand;
 mod killing;
+mod late;
 mod ledger;
 #[path = "../shared/multipart.rs"]
 mod multipart;
@@ -36,7 +37,7 @@ mod world;
 
 use clap::Parser;
 use database::{Cluster, Store};
-use futures_util::future::join;
+use futures_util::future::{join, join3};
 use killing::killing;
 use random::Random;
 use report::Row;
@@ -104,6 +105,7 @@ async fn run(args: &Args) -> Outcome<bool> {
 enum Part {
     Killing,
     Failpoints,
+    Late,
     Outages,
 }
 
@@ -112,7 +114,7 @@ async fn rows(args: &Args, folder: &Path, seed: u64) -> Outcome<Vec<Row>> {
     let mut random = Random::from_seed(seed);
     let time = if args.long { LONG } else { SHORT };
     let is_asked = |part| args.only.is_none_or(|only| only == part);
-    let [alone, together, points, outages] = [(); 4].map(|()| random.fork());
+    let [alone, together, points, late, outages] = [(); 5].map(|()| random.fork());
     let cluster = Cluster::start().await?;
     let mut rows = Vec::new();
     if is_asked(Part::Killing) {
@@ -124,9 +126,16 @@ async fn rows(args: &Args, folder: &Path, seed: u64) -> Outcome<Vec<Row>> {
     let points = async {
         if is_asked(Part::Failpoints) { failpoints::all(folder, &cluster, points).await } else { Ok(Vec::new()) }
     };
+    let late = async {
+        if is_asked(Part::Late) {
+            late::late(folder, &cluster, late).await.map(|row| vec![row])
+        } else {
+            Ok(Vec::new())
+        }
+    };
     let outages = async { if is_asked(Part::Outages) { outages::all(folder, outages).await } else { Ok(Vec::new()) } };
-    let (points, outages) = join(points, outages).await;
-    Ok([rows, points?, outages?].concat())
+    let (points, late, outages) = join3(points, late, outages).await;
+    Ok([rows, points?, late?, outages?].concat())
 }
 
 /// Small enough to be typed again.

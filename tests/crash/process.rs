@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use crate::operator::text;
+use rustix::process::{Pid, Signal, kill_process};
 use std::cell::RefCell;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -65,6 +66,22 @@ impl Process {
             child.wait()?;
         }
         Ok(())
+    }
+
+    /// Takes the processor away from it.
+    pub fn freeze(&self) -> Outcome<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Gives it back.
+    pub fn thaw(&self) -> Outcome<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Outcome<()> {
+        let child = self.child.borrow();
+        let pid = child.as_ref().and_then(|child| Pid::from_raw(i32::try_from(child.id()).ok()?));
+        Ok(kill_process(pid.ok_or("there is no process")?, signal)?)
     }
 
     /// How it has ended by itself, if it has.
