@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
 # One profile for all of it, so that the crate is built once.
 readonly PROFILE=ci
-readonly STEPS=(format supply lints unit hardened residue crash production docs deploy browser)
+readonly STEPS=(format supply lints unit hardened postgres residue crash production docs deploy browser)
 
 step_format() { cargo fmt --check; }
 
@@ -21,9 +21,13 @@ step_supply() { python3 tests/supply/check.py; }
 
 step_lints() { cargo clippy --locked --profile "$PROFILE" --all-targets --quiet -- -D warnings; }
 
-# Unit tests, the API suite against real servers and the architecture's rules.
+# Unit tests, the API suite against real servers, the store's behaviours on
+# SQLite and PostgreSQL, and the architecture's rules.
 # The API suite mostly waits: more threads than cores.
-step_unit() { RUST_TEST_THREADS=8 cargo test --locked --profile "$PROFILE" --quiet --no-fail-fast; }
+step_unit() {
+    install_postgres
+    RUST_TEST_THREADS=8 cargo test --locked --profile "$PROFILE" --quiet --no-fail-fast
+}
 
 # The API suite once more, against hardened processes that root has started.
 step_hardened() {
@@ -32,12 +36,23 @@ step_hardened() {
         cargo test --locked --profile "$PROFILE" --quiet --no-fail-fast --test api -- --skip leaks
 }
 
+# The API suite once more, each service with a database in one PostgreSQL cluster.
+step_postgres() {
+    install_postgres
+    # What holds a SQLite file locked, or damages one, is about SQLite; the
+    # last ones are about no store.
+    VEZNE_TEST_STORE=postgres RUST_TEST_THREADS=8 \
+        cargo test --locked --profile "$PROFILE" --quiet --no-fail-fast --test api -- \
+        --skip leaks --skip hardened --skip store_that_is_busy --skip store_that_cannot_write \
+        --skip page_verify --skip shown --skip vectors --skip wire
+}
+
 # What is left of cards in the memory of a real process.
 step_residue() { tests/residue/run.sh; }
 
 # What is lost when processes and the database die.
 step_crash() {
-    has_postgres || install_package postgresql
+    install_postgres
     tests/crash/run.sh
 }
 
@@ -64,8 +79,10 @@ step_browser() {
     VEZNE=$PWD/target/$PROFILE/vezne npm test --prefix tests/browser --silent
 }
 
-# On the path, or where Debian has it.
-has_postgres() { command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+install_postgres() {
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null ||
+        install_package postgresql
+}
 
 install_package() {
     apt-get update -qq

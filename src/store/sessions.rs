@@ -84,7 +84,8 @@ pub trait SessionStore: Send + Sync {
     async fn claim(&self, id: SessionId, lease: Duration) -> Result<ClaimOutcome, StoreError>;
     /// Ends a claimed session with a token, and writes its event, in one transaction.
     ///
-    /// May be repeated after [`StoreError::Unavailable`]: the fencing number and the lease decide.
+    /// May be repeated after [`StoreError::Unavailable`]: the fencing number and the lease decide,
+    /// and a commit whose answer was lost is answered as it was made.
     async fn complete(&self, claim: &Claimed, completion: &Completion) -> Result<CommitOutcome, StoreError>;
     /// Ends a claim without a token: open again, failed, or canceled if that was asked for meanwhile.
     ///

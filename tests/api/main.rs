@@ -21,6 +21,7 @@ mod leaks;
 mod master_key;
 mod mistakes;
 mod page_verify;
+mod postgres;
 mod provider_faults;
 mod races;
 mod sessions;

@@ -9,7 +9,8 @@ use vezne::hardening::Sealed;
 use vezne::id::SessionId;
 use vezne::sandbox::magic::Behaviour;
 use vezne::session::{Claimed, Completion, Release};
-use vezne::store::{ClaimOutcome, CommitOutcome, SessionStore, SqliteStore};
+use vezne::startup::open_store;
+use vezne::store::{ClaimOutcome, CommitOutcome, SharedStore};
 
 const STALL: Duration = Duration::from_secs(2);
 
@@ -140,12 +141,12 @@ async fn a_stop_waits_for_the_card_on_its_way() {
     assert_eq!(app.sandbox_calls(), 1);
 }
 
-/// Another process's store on the same file.
-fn other_node(app: &TestApp) -> SqliteStore {
-    SqliteStore::open(app.store_file()).unwrap()
+/// Another process's store on the same database.
+fn other_node(app: &TestApp) -> SharedStore {
+    open_store(app.config()).unwrap()
 }
 
-async fn claim(node: &SqliteStore, session: &Session, lease: Duration) -> Claimed {
+async fn claim(node: &SharedStore, session: &Session, lease: Duration) -> Claimed {
     match node.claim(SessionId::parse(&session.id).unwrap(), lease).await.unwrap() {
         ClaimOutcome::Claimed(claim) => *claim,
         ClaimOutcome::Busy | ClaimOutcome::Ended(_) => panic!("the session was open"),

@@ -7,25 +7,25 @@ use crate::postgres::Postgres;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
 
 /// A cluster that several windows may share.
 #[derive(Clone)]
-pub struct Cluster(Arc<Mutex<Postgres>>);
+pub struct Cluster(Arc<Postgres>);
 
 impl Cluster {
     /// A new one, running.
     pub async fn start() -> Outcome<Self> {
-        Ok(Self(Arc::new(Mutex::new(spawn_blocking(Postgres::start).await?))))
+        Ok(Self(Arc::new(spawn_blocking(Postgres::start).await?)))
     }
 
     /// Does something that takes its time, beside everything else.
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut Postgres) -> T + Send + 'static) -> Outcome<T> {
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Postgres) -> T + Send + 'static) -> Outcome<T> {
         let cluster = Arc::clone(&self.0);
-        Ok(spawn_blocking(move || work(&mut cluster.lock().unwrap_or_else(PoisonError::into_inner))).await?)
+        Ok(spawn_blocking(move || work(&cluster)).await?)
     }
 }
 
@@ -85,7 +85,7 @@ impl Database {
     /// `kill -9` to the server, and its restart after a while.
     pub async fn crash(&self, pause: Duration) -> Outcome<()> {
         let Some(cluster) = &self.cluster else { return Ok(()) };
-        let crash = move |cluster: &mut Postgres| {
+        let crash = move |cluster: &Postgres| {
             cluster.kill();
             sleep(pause);
             cluster.start_again();

@@ -20,7 +20,6 @@ mod multipart;
 #[path = "../shared/operator.rs"]
 mod operator;
 mod outages;
-#[allow(dead_code, reason = "the store's suite asks for more")]
 #[path = "../shared/postgres.rs"]
 mod postgres;
 mod process;

@@ -53,7 +53,7 @@ impl Outage<'_> {
     async fn begin(self) -> Outcome<()> {
         match self {
             Self::Stopped(cluster) => cluster.run(Postgres::stop).await,
-            Self::Frozen(cluster) => cluster.run(|cluster| cluster.freeze()).await,
+            Self::Frozen(cluster) => cluster.run(Postgres::freeze).await,
             Self::ReadOnly(cluster) => read_only(cluster, "ALTER SYSTEM SET default_transaction_read_only = on").await,
             Self::Full(disk) => disk.fill(),
         }
@@ -62,7 +62,7 @@ impl Outage<'_> {
     async fn end(self) -> Outcome<()> {
         match self {
             Self::Stopped(cluster) => cluster.run(Postgres::start_again).await,
-            Self::Frozen(cluster) => cluster.run(|cluster| cluster.thaw()).await,
+            Self::Frozen(cluster) => cluster.run(Postgres::thaw).await,
             Self::ReadOnly(cluster) => read_only(cluster, "ALTER SYSTEM RESET default_transaction_read_only").await,
             Self::Full(disk) => disk.empty(),
         }
@@ -70,7 +70,7 @@ impl Outage<'_> {
 }
 
 async fn read_only(cluster: &Cluster, change: &'static str) -> Outcome<()> {
-    let apply = move |cluster: &mut Postgres| {
+    let apply = move |cluster: &Postgres| {
         cluster.run("postgres", change);
         cluster.run("postgres", "SELECT pg_reload_conf()");
     };

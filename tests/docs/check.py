@@ -128,7 +128,11 @@ def named_tests_exist():
 
 
 def is_a_test(code, name):
-    """A function with a test's attribute that CI runs: attributes stand directly above."""
+    """A function with a test's attribute that CI runs: attributes stand directly above. Or one
+    that tests/store runs on each store."""
+    on_each_store = re.search(r"on_each_store!\(([^)]*)\)", code)
+    if on_each_store and name in re.findall(r"\w+", on_each_store.group(1)):
+        return re.search(rf"^async fn {re.escape(name)}\(", code, re.M)
     found = re.search(rf"((?:^ *#\[.*\]\n)+) *(?:async )?fn {re.escape(name)}\(", code, re.M)
     return found and re.search(r"#\[(?:tokio::)?test\b", found.group(1)) and "#[ignore" not in found.group(1)
 

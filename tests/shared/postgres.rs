@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Postgres {
     folder: PathBuf,
     port: u16,
-    server: Option<Child>,
+    server: Mutex<Option<Child>>,
 }
 
 impl Postgres {
@@ -42,7 +42,7 @@ impl Postgres {
         initdb.args(["--username=vezne", "--encoding=UTF8", "--locale=C", "--auth=trust", "--no-sync", "--pgdata"]);
         let made = initdb.arg(&data).stdout(Stdio::null()).status().unwrap();
         assert!(made.success(), "initdb: {made}");
-        let mut cluster = Self { folder, port: free_port(), server: None };
+        let cluster = Self { folder, port: free_port(), server: Mutex::default() };
         cluster.start_again();
         cluster
     }
@@ -59,6 +59,11 @@ impl Postgres {
         fs::write(&path, format!("{line}\n{others}")).unwrap();
     }
 
+    /// Lets whoever shows a trusted certificate in as this role, by the map `any`.
+    pub fn map_every_certificate_to(&self, role: &str) {
+        self.append("pg_ident.conf", &format!("any /^.*$ {role}"));
+    }
+
     /// Writes a file into the cluster's folder that its server alone may read.
     pub fn keep(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.join(name);
@@ -71,7 +76,7 @@ impl Postgres {
     }
 
     /// Starts the server that [`Postgres::stop`] has stopped.
-    pub fn start_again(&mut self) {
+    pub fn start_again(&self) {
         let log = File::options().create(true).append(true).open(self.folder.join("log")).unwrap();
         let mut server = unprivileged("postgres", &self.folder);
         server.arg("-D").arg(self.folder.join("data")).arg("-k").arg(&self.folder);
@@ -79,23 +84,28 @@ impl Postgres {
         // What a test writes need not survive a power cut.
         server.args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=400"]);
         server.args(["-c", "shared_buffers=64MB"]);
-        self.server = Some(server.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
+        let mut server = server.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let deadline = Instant::now() + PATIENCE;
         while !self.answers() {
             assert!(Instant::now() < deadline, "PostgreSQL does not start:\n{}", self.log());
-            let ended = self.server.as_mut().unwrap().try_wait().unwrap();
+            let ended = server.try_wait().unwrap();
             assert!(ended.is_none(), "PostgreSQL has ended:\n{}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
+        *self.running() = Some(server);
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Child>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops the server as an operator does who cannot wait: sessions are cut off.
-    pub fn stop(&mut self) {
+    pub fn stop(&self) {
         self.end("-INT");
     }
 
     /// Ends the server as `kill -9` does, and waits for its children, which notice.
-    pub fn kill(&mut self) {
+    pub fn kill(&self) {
         let children = self.children();
         self.end("-KILL");
         let deadline = Instant::now() + PATIENCE;
@@ -118,8 +128,14 @@ impl Postgres {
 
     /// Runs SQL as the role that owns everything; returns what it has found, a line a row.
     pub fn run(&self, database: &str, sql: &str) -> String {
+        self.run_with(database, sql, "")
+    }
+
+    /// The same, with something in the place of nulls.
+    pub fn run_with(&self, database: &str, sql: &str, null: &str) -> String {
         let mut client = self.client(database);
-        let output = client.args(["-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql]).output().unwrap();
+        let null = format!("null={null}");
+        let output = client.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-P", &null, "-c", sql]).output().unwrap();
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
@@ -173,21 +189,21 @@ impl Postgres {
         writeln!(file, "{lines}").unwrap();
     }
 
-    fn end(&mut self, signal: &str) {
-        let Some(mut server) = self.server.take() else { return };
+    fn end(&self, signal: &str) {
+        let Some(mut server) = self.running().take() else { return };
         send(signal, server.id());
         let _ = server.wait();
     }
 
     /// To the server first: it is not to start more children.
     fn signal(&self, signal: &str) {
-        self.server.iter().for_each(|server| send(signal, server.id()));
+        self.running().iter().for_each(|server| send(signal, server.id()));
         self.children().into_iter().for_each(|child| send(signal, child));
     }
 
     fn children(&self) -> Vec<u32> {
-        let Some(server) = &self.server else { return Vec::new() };
-        let path = format!("/proc/{0}/task/{0}/children", server.id());
+        let Some(server) = self.running().as_ref().map(Child::id) else { return Vec::new() };
+        let path = format!("/proc/{server}/task/{server}/children");
         let children = fs::read_to_string(path).unwrap_or_default();
         children.split_whitespace().filter_map(|child| child.parse().ok()).collect()
     }

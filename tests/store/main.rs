@@ -4,13 +4,14 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-#[allow(dead_code, reason = "the crash suite kills it, too")]
 #[path = "../shared/postgres.rs"]
 mod cluster;
 mod place;
 
 mod merchants;
 mod outbox;
+#[cfg(feature = "sandbox")]
+mod refusals;
 mod schema;
 mod sealed;
 mod sessions;

@@ -12,6 +12,7 @@ use vezne::store::{CancelOutcome, ClaimOutcome, CommitOutcome, SharedStore};
 crate::on_each_store!(
     of_fifty_claims_on_two_nodes_one_wins,
     a_token_ends_a_session_once,
+    a_commit_whose_answer_was_lost_may_be_repeated,
     the_end_of_a_lease_gives_the_session_back,
     a_commit_after_its_lease_is_dropped_and_counted,
     an_older_claim_commits_nothing,
@@ -79,6 +80,34 @@ async fn a_token_ends_a_session_once(place: Place) {
     let quiet = store.create_session(quiet).await.unwrap();
     store.complete(&claimed(&store, &quiet.id, LONG).await, &completion("token")).await.unwrap();
     assert_eq!(events_of(&place, &quiet), "");
+}
+
+async fn a_commit_whose_answer_was_lost_may_be_repeated(place: Place) {
+    let (store, other) = (place.node(), place.node());
+    let owner = merchant(&store).await;
+    let (completed, refused, failed) =
+        (session(&store, &owner).await, session(&store, &owner).await, session(&store, &owner).await);
+    let claim = claimed(&store, &completed.id, LONG).await;
+    let released = claimed(&store, &refused.id, LONG).await;
+    for node in [&store, &other] {
+        assert_eq!(status(node.complete(&claim, &completion("token")).await.unwrap()), Status::Completed);
+        assert_eq!(status(node.release(&released, &refusal()).await.unwrap()), Status::Open);
+    }
+    for _ in 1..Session::MAX_ATTEMPTS {
+        store.release(&claimed(&store, &failed.id, LONG).await, &refusal()).await.unwrap();
+    }
+    let last = claimed(&store, &failed.id, LONG).await;
+    for node in [&store, &other] {
+        assert_eq!(status(node.release(&last, &refusal()).await.unwrap()), Status::Failed);
+    }
+    assert_eq!(read(&store, &refused).await.attempts, 1);
+    assert_eq!(place.sql("SELECT SUM(late_outcomes) FROM sessions"), "0");
+    assert_eq!(events_of(&place, &completed), "session.completed");
+    assert_eq!(events_of(&place, &failed), "session.failed");
+    // Somebody else's claim in between makes it a late one.
+    let next = claimed(&store, &refused.id, LONG).await;
+    assert!(matches!(store.release(&released, &refusal()).await.unwrap(), CommitOutcome::Late));
+    assert_eq!(status(store.release(&next, &Release::Unharmed).await.unwrap()), Status::Open);
 }
 
 async fn the_end_of_a_lease_gives_the_session_back(place: Place) {

@@ -5,7 +5,7 @@
 use super::connection::{Connection, Trouble};
 use super::server::Server;
 use crate::store::StoreError;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -128,8 +128,8 @@ impl Connections {
         Self { server, places, idle: RefCell::default() }
     }
 
-    /// Runs an operation: again where it lost against another one, and again
-    /// on a new connection where the old one was dead and nothing was written.
+    /// Runs an operation: again where it lost against another one, and once
+    /// more on a new connection where the old one was dead before anything was written.
     async fn run<T>(
         &self,
         kind: Kind,
@@ -142,7 +142,8 @@ impl Connections {
         loop {
             runs += 1;
             let connection = self.connection().await?;
-            let attempt = transaction(&connection, kind, work);
+            let written = Cell::new(false);
+            let attempt = transaction(&connection, kind, &written, work);
             let done = match kind {
                 Kind::Migration => attempt.await,
                 _ => timeout(statement_timeout + MARGIN, attempt).await.unwrap_or(Err(Trouble::Slow)),
@@ -151,7 +152,7 @@ impl Connections {
                 Err(trouble) if trouble.is_loss() || connection.has_ended() => {
                     // A server that has gone has taken the others as well.
                     self.idle.borrow_mut().clear();
-                    if kind != Kind::Read || runs > 1 {
+                    if written.get() || runs > 1 {
                         return Err(trouble.into());
                     }
                 }
@@ -184,13 +185,16 @@ impl Connections {
     }
 }
 
+/// Runs an operation once; tells by `written` from when on something may be.
 async fn transaction<T>(
     connection: &Connection,
     kind: Kind,
+    written: &Cell<bool>,
     work: &impl AsyncFn(&Connection) -> Result<T, Trouble>,
 ) -> Result<T, Trouble> {
     let Some(begin) = kind.begin() else { return work(connection).await };
     connection.batch(begin).await?;
+    written.set(true);
     match work(connection).await {
         Ok(done) => connection.batch("COMMIT").await.map(|()| done),
         Err(trouble) if trouble.is_loss() => Err(trouble),

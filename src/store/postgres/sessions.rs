@@ -188,6 +188,10 @@ async fn complete(db: &Connection, held: &Held, completion: &Completion) -> Resu
     );
     let (fence, token) = (i64::from(held.fence), completion.card_token.as_bytes());
     let changed = db.execute(&sql, &[&held.id.as_str(), &fence, &token, &to_json(&completion.card)?]).await?;
+    let repeated = "id = $1 AND fence = $2 AND status = 'completed' AND card_token = $3";
+    if changed == 0 && is_there(db, repeated, &[&held.id.as_str(), &fence, &token]).await? {
+        return Ok(CommitOutcome::Committed(Box::new(by_id(db, &held.id).await?)));
+    }
     committed(db, held, changed).await
 }
 
@@ -204,7 +208,17 @@ async fn release(db: &Connection, held: &Held, release: &Release) -> Result<Comm
     );
     let (fence, attempts) = (i64::from(held.fence), i64::from(attempts));
     let changed = db.execute(&sql, &[&held.id.as_str(), &fence, &attempts, &failure]).await?;
+    // Only a release leaves the number of a claim at a session that is not claimed.
+    let repeated = "id = $1 AND fence = $2 AND status IN ('open', 'failed') AND attempts = $3";
+    if changed == 0 && is_there(db, repeated, &[&held.id.as_str(), &fence, &attempts]).await? {
+        return Ok(CommitOutcome::Committed(Box::new(by_id(db, &held.id).await?)));
+    }
     committed(db, held, changed).await
+}
+
+/// Whether a commit was made before, and only its answer was lost.
+async fn is_there(db: &Connection, condition: &str, values: &[&(dyn ToSql + Sync)]) -> Result<bool, Trouble> {
+    Ok(db.one(&format!("SELECT 1 FROM sessions WHERE {condition}"), values).await?.is_some())
 }
 
 async fn committed(db: &Connection, held: &Held, changed: u64) -> Result<CommitOutcome, Trouble> {

@@ -178,6 +178,10 @@ fn complete(db: &Connection, held: &Held, completion: &Completion) -> Result<Com
              WHERE {HELD} AND lease_until > {NOW}"
         ))?
         .execute(params![held.id.as_str(), held.fence, completion.card_token.as_bytes(), text(&completion.card)?])?;
+    let repeated = "id = ?1 AND fence = ?2 AND status = 'completed' AND card_token = ?3";
+    if changed == 0 && is_there(db, repeated, &[&held.id.as_str(), &held.fence, &completion.card_token.as_bytes()])? {
+        return Ok(CommitOutcome::Committed(Box::new(by_id(db, &held.id)?)));
+    }
     committed(db, held, changed)
 }
 
@@ -194,7 +198,17 @@ fn release(db: &Connection, held: &Held, release: &Release) -> Result<CommitOutc
              WHERE {HELD} AND lease_until > {NOW}"
         ))?
         .execute(params![held.id.as_str(), held.fence, attempts, failure])?;
+    // Only a release leaves the number of a claim at a session that is not claimed.
+    let repeated = "id = ?1 AND fence = ?2 AND status IN ('open', 'failed') AND attempts = ?3";
+    if changed == 0 && is_there(db, repeated, &[&held.id.as_str(), &held.fence, &attempts])? {
+        return Ok(CommitOutcome::Committed(Box::new(by_id(db, &held.id)?)));
+    }
     committed(db, held, changed)
+}
+
+/// Whether a commit was made before, and only its answer was lost.
+fn is_there(db: &Connection, condition: &str, values: &[&dyn ToSql]) -> Result<bool, StoreError> {
+    Ok(db.prepare_cached(&format!("SELECT 1 FROM sessions WHERE {condition}"))?.exists(values)?)
 }
 
 fn committed(db: &Connection, held: &Held, changed: usize) -> Result<CommitOutcome, StoreError> {

@@ -10,7 +10,7 @@ use super::sandbox::Provider;
 use super::scene::TempDir;
 use super::service::{Launch, Process, Service};
 use super::setup::Setup;
-use rusqlite::{Connection, OpenFlags};
+use super::store::Database;
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use vezne::cli::merchant::Admin;
-use vezne::config::{Backend, Config};
+use vezne::config::Config;
 use vezne::id::MerchantId;
 
 /// A running service and everybody around it.
@@ -34,6 +34,7 @@ pub struct TestApp {
     pub(super) address: SocketAddr,
     pub(super) config: Config,
     pub(super) directory: TempDir,
+    pub database: Database,
 }
 
 /// What the merchant was given.
@@ -216,9 +217,9 @@ impl TestApp {
 
     /// The state and the last failure of each event, oldest first, as an operator sees them.
     pub fn events(&self) -> Vec<(String, Option<String>)> {
-        let database = Connection::open_with_flags(self.store_file(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-        let mut rows = database.prepare("SELECT state, last_reason FROM events ORDER BY id").unwrap();
-        rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+        let rows = self.database.read("SELECT state, last_reason FROM events ORDER BY id").into_iter();
+        let event = |row: Vec<Option<String>>| <[_; 2]>::try_from(row).map(|[state, reason]| (state.unwrap(), reason));
+        rows.map(|row| event(row).unwrap()).collect()
     }
 
     pub fn config(&self) -> &Config {
@@ -227,9 +228,9 @@ impl TestApp {
 
     /// The file of a SQLite store.
     pub fn store_file(&self) -> &Path {
-        match &self.config.store.backend {
-            Backend::Sqlite(path) => path,
-            Backend::Postgres(postgres) => panic!("the store is at {postgres}"),
+        match &self.database {
+            Database::Sqlite(path) => path,
+            Database::Postgres { name, .. } => panic!("the store is the database {name}"),
         }
     }
 

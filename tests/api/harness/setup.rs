@@ -7,6 +7,7 @@ use super::merchant::{MerchantEndpoint, PUBLIC_NAME};
 use super::sandbox::Provider;
 use super::scene::{PATIENCE, TempDir};
 use super::service::{Launch, Process, give};
+use super::store::Database;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Output;
@@ -16,6 +17,7 @@ use vezne::config::{Config, Environment};
 use vezne::hardening::{MasterKey, SecretText, key_file};
 use vezne::merchant::Mode;
 use vezne::sandbox::certificates::{DevCa, LOOPBACK_NAMES, LeafFiles};
+use vezne::startup::migrate_store;
 
 /// The variable with which every test has a `vezne serve` of its own, started by
 /// root and hardened: the whole suite is then a search for what it lacks.
@@ -32,6 +34,7 @@ pub struct Setup {
     is_process: bool,
     in_this_process: bool,
     user: Option<u32>,
+    database: Option<Database>,
 }
 
 impl Setup {
@@ -50,6 +53,11 @@ impl Setup {
     /// As `vezne serve`, started by root, that goes on as this user.
     pub fn served_by(self, user: u32) -> Self {
         Self { is_process: true, user: Some(user), ..self }.set("server.user", &user.to_string())
+    }
+
+    /// In this database.
+    pub fn in_database(self, database: Database) -> Self {
+        Self { database: Some(database), ..self }
     }
 
     /// How long the provider takes for the stalling card.
@@ -98,18 +106,21 @@ impl Setup {
         let client = Client::new(address, &ca.file());
         key_file::create(&directory.join("master.key"), &MasterKey::generate()).unwrap();
 
+        let database = self.database.unwrap_or_else(|| Database::new(directory.path()));
         let mut environment = trust(&leaf, &ca.file(), &merchant.certificate);
         let usual = [
             ("server.public_url", format!("https://localhost:{}", address.port())),
             ("provider.card_token.test.url", sandbox.url()),
             // The provider as well: a test calls back to what has another's certificate.
             ("egress.ports", listed([merchant.port, sandbox.port()].iter().chain(&self.callback_ports))),
+            database.setting(),
         ];
         let fixed = USUAL.map(|(key, value)| (key, value.to_owned()));
         environment.extend(usual.into_iter().chain(fixed).map(|(key, value)| (variable(key), value)));
         environment.extend(self.settings.into_iter().map(|(key, value)| (variable(&key), value)));
         let config = Config::from_str("", &environment, directory.path()).unwrap_or_else(|error| panic!("{error}"));
 
+        drop(migrate_store(&config).unwrap());
         let admin = Admin::open(&config).unwrap();
         let shop = create_shop(&admin, &merchant, &sandbox).await;
         if let Some(user) = self.user {
@@ -117,16 +128,16 @@ impl Setup {
         }
         let launch = Launch::Thread;
         let service = None;
-        let app = TestApp { merchant, sandbox, admin, shop, client, service, launch, address, config, directory };
+        let app =
+            TestApp { merchant, sandbox, admin, shop, client, service, launch, address, config, directory, database };
         (app, self.is_process.then_some(environment), listener)
     }
 }
 
 /// One worker, no limits that a test could meet, retries that do not take days.
-const USUAL: [(&str, &str); 8] = [
+const USUAL: [(&str, &str); 7] = [
     ("server.workers", "1"),
     ("server.shutdown_seconds", "1"),
-    ("store.path", "vezne.db"),
     ("keys.master_key_file", "master.key"),
     ("callback.retry_seconds", "1,1,1,1"),
     ("egress.allow", "127.0.0.0/8,::1/128"),
