@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
 # One profile for all of it, so that the crate is built once.
 readonly PROFILE=ci
-readonly STEPS=(format supply lints unit hardened postgres residue production docs deploy browser)
+readonly STEPS=(format supply lints unit hardened postgres residue crash production docs deploy browser)
 
 step_format() { cargo fmt --check; }
 
@@ -49,6 +49,12 @@ step_postgres() {
 
 # What is left of cards in the memory of a real process.
 step_residue() { tests/residue/run.sh; }
+
+# What is lost when processes and the database die.
+step_crash() {
+    install_postgres
+    tests/crash/run.sh
+}
 
 # The build that goes into production: without the sandbox, and without a trace of it.
 step_production() {
