@@ -34,8 +34,12 @@ pub mod egress;
 #[forbid(unsafe_code)]
 pub mod error;
 #[forbid(unsafe_code)]
+pub mod failpoint;
+#[forbid(unsafe_code)]
 pub mod handoff;
 pub mod hardening;
+#[forbid(unsafe_code)]
+pub mod health;
 #[forbid(unsafe_code)]
 pub mod id;
 #[forbid(unsafe_code)]

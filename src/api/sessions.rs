@@ -42,6 +42,7 @@ pub async fn create(
     let key = signing_key(&window, &caller).await?;
     let secret = names.give(&mut new, secret)?;
     let session = window.store.create_session(new).await?;
+    window.metrics.sessions_created.one([session.mode.name()]);
     tracing::info!(session = session.id.as_str(), merchant = caller.merchant.id.as_str(), "session created");
     let mut body = describe(&window, &key, &session)?;
     body.insert("url".to_owned(), json!(window.session_url(secret.expose()).expose()));
@@ -69,7 +70,12 @@ pub async fn cancel(caller: Caller, id: Path<String>, window: Data<Window>) -> R
     let key = signing_key(&window, &caller).await?;
     let (status, session) = match window.store.cancel(session.id.clone()).await? {
         CancelOutcome::Requested(session) => (StatusCode::ACCEPTED, session),
-        CancelOutcome::Ended(session) if session.status == Status::Canceled => (StatusCode::OK, session),
+        CancelOutcome::Ended(ended) if ended.status == Status::Canceled => {
+            if !session.status.has_ended() {
+                window.metrics.sessions_ended.one([ended.status.name()]);
+            }
+            (StatusCode::OK, ended)
+        }
         CancelOutcome::Ended(session) => {
             let detail = format!("the session is {}", session.status.name());
             return Err(Problem::new(&error::SESSION_ENDED).detail(detail));

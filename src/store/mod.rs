@@ -7,6 +7,7 @@ mod audit;
 mod columns;
 mod events;
 mod idempotency;
+mod measured;
 mod merchants;
 mod outbox;
 mod postgres;
@@ -22,7 +23,7 @@ pub use events::{
 };
 pub use idempotency::{IdempotencyStore, KnownUse, NewUse, UseBegun, UseEnd, UseId, UseState};
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
-pub use outbox::{Among, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, OutboxStore, Settlement};
+pub use outbox::{Among, Backlog, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, OutboxStore, Settlement};
 pub use postgres::{Access, Lookup, PostgresStore};
 pub use retention::{EndedCursor, PrunedSessions, RetentionStore};
 pub use sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, SealedStore, Vault};
@@ -31,6 +32,7 @@ pub use sessions::{
 };
 pub use sqlite::SqliteStore;
 
+use crate::telemetry::metrics::StoreMeter;
 use async_trait::async_trait;
 use std::sync::Arc;
 use thiserror::Error;
@@ -65,4 +67,6 @@ pub trait Store:
 {
     /// Whether the store reads and writes.
     async fn ping(&self) -> Result<(), StoreError>;
+    /// How long it takes and what it fails at.
+    fn meter(&self) -> &StoreMeter;
 }

@@ -26,6 +26,7 @@ pub use server::{Access, Lookup};
 
 use super::{Store, StoreError};
 use crate::config::PostgresConfig;
+use crate::telemetry::metrics::StoreMeter;
 use async_trait::async_trait;
 use executor::{Executor, Kind};
 use server::Server;
@@ -81,5 +82,9 @@ impl Store for PostgresStore {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(StoreError::Unavailable("the store does not answer in time".to_owned())),
         }
+    }
+
+    fn meter(&self) -> &StoreMeter {
+        self.executor.meter()
     }
 }
