@@ -22,6 +22,8 @@
 #[forbid(unsafe_code)]
 pub mod api;
 #[forbid(unsafe_code)]
+pub mod audit;
+#[forbid(unsafe_code)]
 pub mod card;
 #[forbid(unsafe_code)]
 pub mod cli;
@@ -32,8 +34,12 @@ pub mod egress;
 #[forbid(unsafe_code)]
 pub mod error;
 #[forbid(unsafe_code)]
+pub mod failpoint;
+#[forbid(unsafe_code)]
 pub mod handoff;
 pub mod hardening;
+#[forbid(unsafe_code)]
+pub mod health;
 #[forbid(unsafe_code)]
 pub mod id;
 #[forbid(unsafe_code)]
@@ -69,5 +75,7 @@ pub mod startup;
 pub mod store;
 #[forbid(unsafe_code)]
 pub mod telemetry;
+#[forbid(unsafe_code)]
+pub mod trail;
 #[forbid(unsafe_code)]
 pub mod window;

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
 # One profile for all of it, so that the crate is built once.
 readonly PROFILE=ci
-readonly STEPS=(format supply lints unit hardened postgres residue production docs deploy browser)
+readonly STEPS=(format supply lints unit hardened postgres residue crash production docs deploy browser)
 
 step_format() { cargo fmt --check; }
 
@@ -50,11 +50,17 @@ step_postgres() {
 # What is left of cards in the memory of a real process.
 step_residue() { tests/residue/run.sh; }
 
+# What is lost when processes and the database die.
+step_crash() {
+    install_postgres
+    tests/crash/run.sh
+}
+
 # The build that goes into production: without the sandbox, and without a trace of it.
 step_production() {
     cargo build --locked --profile "$PROFILE" --no-default-features --quiet
     local binary=target/$PROFILE/vezne
-    if grep -aqE 'vezne sandbox|demo-shop|magic card|danger-leave-out|danger-panic-on-card' "$binary"; then
+    if grep -aqE 'vezne sandbox|demo-shop|magic card|danger-leave-out|danger-panic-on-card|VEZNE_FAILPOINT|after-claim' "$binary"; then
         echo "the production build holds the sandbox or its switches" >&2
         return 1
     fi
@@ -63,7 +69,7 @@ step_production() {
 
 step_docs() { python3 tests/docs/check.py; }
 
-step_deploy() { python3 tests/deploy/check.py; }
+step_deploy() { python3 tests/deploy/check.py && python3 tests/deploy/alerts.py; }
 
 # The whole journey in Debian's Chromium.
 step_browser() {

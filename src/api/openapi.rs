@@ -19,11 +19,13 @@ mod tests {
     mod saved_cards;
     mod schema;
 
+    use crate::audit::{Action, Actor, ChainId, Note};
     use crate::config::LimitsConfig;
     use crate::handoff::{CARD_TOKEN_FIELD, Results};
     use crate::hardening::limits::Limits;
     use crate::hardening::request_head::cut_loose;
     use crate::hardening::{MasterKey, MasterKeys, SealContext, SecretText};
+    use crate::health::Health;
     use crate::id::{KeyId, MerchantId, SessionId};
     use crate::intake::FormTokens;
     use crate::merchant::{AllowList, ApiKey, Merchant, Mode};
@@ -31,7 +33,8 @@ mod tests {
     use crate::routes;
     use crate::session::{Claimed, Completion, Release, SessionRequest};
     use crate::store::{ClaimOutcome, MerchantStore, NewApiKey, NewSecret, SecretKind, SqliteStore};
-    use crate::window::{InFlight, Leases, Providers, Window};
+    use crate::telemetry::metrics::Counts;
+    use crate::window::{Gates, InFlight, Leases, Providers, Window};
     use actix_web::http::header::{AUTHORIZATION, HeaderMap};
     use actix_web::test::{TestRequest, call_service, init_service, read_body};
     use actix_web::web::Data;
@@ -40,6 +43,11 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
     use tokio::sync::Notify;
+
+    /// An entry for a change that nobody looks at.
+    fn note() -> Note {
+        Note::new(ChainId::generate(), Actor::System, Action::MerchantUpdated)
+    }
 
     const LEASE: Duration = Duration::from_mins(1);
 
@@ -90,20 +98,26 @@ mod tests {
                 NewSecret { id, kind: *kind, sealed: secret }
             };
             let keys = vec![record(&test_key), record(&live_key)];
-            store.create_merchant(merchant.clone(), keys, kinds.iter().map(seal).collect()).await.unwrap();
+            store.create_merchant(merchant.clone(), keys, kinds.iter().map(seal).collect(), note()).await.unwrap();
             let window = Data::new(Window {
                 results: Results::new(store.clone(), Arc::clone(&sealer)),
                 form_tokens: FormTokens::new(&master_keys).unwrap(),
+                calls: crate::api::call_mac(&master_keys).unwrap(),
                 pages: Pages::new(),
                 violations: Violations::default(),
-                limits: Limits::new(&LimitsConfig { api_per_second: 1000, page_per_minute: 1 }),
+                limits: Limits::new(&LimitsConfig { api_per_second: 1000, page_per_minute: 1 }, Counts::new(["limit"])),
                 public_url: "https://pay.example/".parse().unwrap(),
                 with_hsts: true,
                 default_locale: "tr".to_owned(),
                 callback_ports: vec![443],
                 leases: Leases { test: Some(LEASE), live: None },
+                trail: crate::trail::Trail::start(store.clone(), ""),
                 callback_wake: Arc::new(Notify::new()),
+                paused_endpoints: Arc::default(),
                 in_flight: InFlight::default(),
+                gates: Gates::default(),
+                metrics: Arc::default(),
+                health: Health::default(),
                 store,
                 sealer,
             });

@@ -35,6 +35,9 @@ fn summary(config: &Config) -> String {
     for address in &config.server.listen {
         say("listen", &format!("{address}, {protocol}"));
     }
+    if let Some(address) = config.telemetry.listen {
+        say("telemetry", &format!("{address}, plain HTTP"));
+    }
     say("public URL", config.server.public_url.as_str());
     for (mode, keys, saved) in [(Mode::Test, "test keys", "test saved"), (Mode::Live, "live keys", "live saved")] {
         let is_served = mode == Mode::Test || config.live;

@@ -18,6 +18,7 @@ mod server;
 mod settings;
 mod source;
 mod store;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
@@ -32,3 +33,4 @@ pub use settings::{
 };
 pub use source::Environment;
 pub use store::{Backend, PostgresConfig, PostgresHost, StoreConfig};
+pub use telemetry::TelemetryConfig;

@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::source::Value;
-use super::{KeysConfig, ProviderConfig, RetentionConfig, ServerConfig, StoreConfig};
+use super::{KeysConfig, ProviderConfig, RetentionConfig, ServerConfig, StoreConfig, TelemetryConfig};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -50,6 +50,8 @@ pub struct Config {
     pub egress: EgressConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
+    /// `[telemetry]`
+    pub telemetry: TelemetryConfig,
     /// `[log]`
     pub log: LogConfig,
 }

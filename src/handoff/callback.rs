@@ -3,16 +3,18 @@
 //! and another attempt follows: at least once.
 
 use super::answer::kept_of;
-use super::counts::CallbackCounts;
 use super::endpoints::{Endpoints, PER_ENDPOINT};
 use super::message::{Message, told_of};
 use super::verdict::{Turn, Verdict};
 use super::{HandoffError, Results};
 use crate::config::CallbackConfig;
 use crate::egress::{self, Connector};
+use crate::failpoint::{self, Point};
 use crate::hardening::SecretText;
 use crate::id::EventId;
 use crate::store::{Among, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, SecretKind, Settlement, SharedStore};
+use crate::telemetry::Metrics;
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -42,6 +44,9 @@ const LEASE_MARGIN: Duration = Duration::from_secs(15);
 /// What is read of an endpoint's answer.
 const MAX_ANSWER: usize = 1024;
 
+/// Endpoints that are only probed, as others may read them.
+pub type PausedEndpoints = Arc<ArcSwap<Vec<Endpoint>>>;
+
 /// Works the outbox until it is stopped. Runs on one thread.
 pub struct CallbackWorker {
     store: SharedStore,
@@ -49,7 +54,8 @@ pub struct CallbackWorker {
     connector: Connector,
     config: CallbackConfig,
     wake: Arc<Notify>,
-    counts: Arc<CallbackCounts>,
+    paused: PausedEndpoints,
+    metrics: Arc<Metrics>,
     endpoints: RefCell<Endpoints>,
     running: RefCell<HashMap<EventId, Running>>,
 }
@@ -69,7 +75,8 @@ struct Tried {
 }
 
 impl CallbackWorker {
-    /// A worker; `wake` tells it that an event was written.
+    /// A worker; `wake` tells it that an event was written, and it tells `paused`
+    /// which endpoints it only probes.
     #[must_use]
     pub fn new(
         store: SharedStore,
@@ -77,15 +84,11 @@ impl CallbackWorker {
         connector: Connector,
         config: CallbackConfig,
         wake: Arc<Notify>,
+        paused: PausedEndpoints,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        let (counts, endpoints, running) = Default::default();
-        Self { store, results, connector, config, wake, counts, endpoints, running }
-    }
-
-    /// What it counts.
-    #[must_use]
-    pub fn counts(&self) -> Arc<CallbackCounts> {
-        Arc::clone(&self.counts)
+        let (endpoints, running) = Default::default();
+        Self { store, results, connector, config, wake, paused, metrics, endpoints, running }
     }
 
     /// Delivers until `stop` resolves, then takes no new leases, waits up to
@@ -133,7 +136,7 @@ impl CallbackWorker {
                 answer: String::new(),
                 outcome: DeliveryOutcome::Interrupted,
             };
-            self.counts.interrupted();
+            self.metrics.callbacks.one(["interrupted", ""]);
             tracing::warn!(event = id, attempt, "callback handed back: the process stops");
             self.settle(settlement).await;
         }
@@ -184,6 +187,8 @@ impl CallbackWorker {
 
     async fn deliver(&self, delivery: &Delivery, since: Instant) {
         let Tried { verdict, status, answer } = self.attempt(delivery).await;
+        failpoint::reach(Point::AfterCallback);
+        self.metrics.callback_seconds.took(since.elapsed());
         self.tell(delivery, &verdict);
         self.judge_endpoint(&delivery.endpoint(), &verdict);
         let settlement = Settlement {
@@ -210,18 +215,16 @@ impl CallbackWorker {
         let event = delivery.event.id.as_str();
         let session = delivery.event.session.as_ref().map_or("none", |session| session.as_str());
         let (attempt, reason) = (delivery.event.attempts, verdict.reason);
+        self.metrics.callbacks.one([verdict.outcome.name(), reason.unwrap_or_default()]);
         match verdict.outcome {
             DeliveryOutcome::Delivered => {
-                self.counts.delivered();
                 tracing::info!(event, session, attempt, "callback delivered");
             }
             DeliveryOutcome::Retry { after } => {
-                self.counts.failed();
                 let next_attempt_in_s = after.as_secs();
                 tracing::warn!(event, session, attempt, reason, next_attempt_in_s, "callback failed");
             }
             DeliveryOutcome::EndpointGone => {
-                self.counts.endpoint_disabled();
                 let (merchant, host) = (delivery.event.merchant.as_str(), delivery.url.url().host_str());
                 tracing::error!(
                     event,
@@ -233,7 +236,6 @@ impl CallbackWorker {
                 );
             }
             DeliveryOutcome::Abandoned | DeliveryOutcome::Interrupted => {
-                self.counts.abandoned();
                 tracing::error!(event, session, attempt, reason, "callback given up: the schedule is used up");
             }
         }
@@ -242,11 +244,10 @@ impl CallbackWorker {
     fn judge_endpoint(&self, endpoint: &Endpoint, verdict: &Verdict) {
         let mut endpoints = self.endpoints.borrow_mut();
         if endpoints.end(endpoint, verdict.health, Instant::now()) {
-            self.counts.endpoint_paused();
             let (merchant, host) = endpoint.parts();
             tracing::warn!(merchant, host, "a callback endpoint fails: it is only probed until it answers");
         }
-        self.counts.paused_now(endpoints.broken());
+        self.paused.store(Arc::new(endpoints.broken()));
     }
 
     async fn attempt(&self, delivery: &Delivery) -> Tried {

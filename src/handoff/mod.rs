@@ -2,7 +2,6 @@
 
 mod answer;
 mod callback;
-mod counts;
 mod endpoints;
 mod message;
 mod redirect;
@@ -10,8 +9,7 @@ pub mod result;
 mod verdict;
 
 pub use answer::kept_of;
-pub use callback::CallbackWorker;
-pub use counts::{CallbackCounts, CallbackTally};
+pub use callback::{CallbackWorker, PausedEndpoints};
 pub use message::{Message, Told, told_of, told_of_end};
 pub use redirect::destination;
 pub use result::SignedResult;

@@ -20,6 +20,7 @@ use hyper::http::response::Parts;
 use hyper::{Method, Response};
 use idle::IdleConnections;
 use rustls::ClientConfig;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::yield_now;
@@ -99,8 +100,9 @@ impl Upstream {
     }
 
     /// Posts the body and reads the answer, whatever its status. `known` is what
-    /// the answer may repeat although it has many digits. Sets no deadline: the
-    /// caller drops the future, which closes the connection.
+    /// the answer may repeat although it has many digits; `has_left` is set before
+    /// the body is handed to a connection. Sets no deadline: the caller drops the
+    /// future, which closes the connection.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`], or [`ResponseFault::TooLarge`].
@@ -109,16 +111,22 @@ impl Upstream {
         content_type: HeaderValue,
         body: Zeroizing<Vec<u8>>,
         known: &str,
+        has_left: &Cell<bool>,
     ) -> Result<UpstreamAnswer, ProviderError> {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type)]);
-        self.send(Outgoing { method: Method::POST, url: &self.url, headers, body }, known).await
+        self.send(Outgoing { method: Method::POST, url: &self.url, headers, body }, known, has_left).await
     }
 
     /// The same with another method, path or headers, to the same host and port.
     ///
     /// # Errors
     /// As [`Upstream::post`].
-    pub async fn send(&self, outgoing: Outgoing<'_>, known: &str) -> Result<UpstreamAnswer, ProviderError> {
+    pub async fn send(
+        &self,
+        outgoing: Outgoing<'_>,
+        known: &str,
+        has_left: &Cell<bool>,
+    ) -> Result<UpstreamAnswer, ProviderError> {
         let Outgoing { method, url, mut headers, body } = outgoing;
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static("vezne"));
@@ -127,12 +135,17 @@ impl Upstream {
             // Lets the runtime look at its sockets: a close that has arrived by
             // now is seen before the request is written, which makes it resendable.
             yield_now().await;
+            let before = has_left.replace(true);
             match sender.try_send_request(request).await {
                 Ok(answer) => return self.finish(sender, answer, known).await,
-                Err(mut failure) => request = failure.take_message().ok_or(Unavailable::Dropped)?,
+                Err(mut failure) => {
+                    request = failure.take_message().ok_or(Unavailable::Dropped)?;
+                    has_left.set(before);
+                }
             }
         }
         let mut sender = self.connector.connect(&self.url).await.map_err(Unavailable::Connect)?;
+        has_left.set(true);
         let answer = sender.send_request(request).await.map_err(|_| Unavailable::Dropped)?;
         self.finish(sender, answer, known).await
     }

@@ -3,8 +3,11 @@
 //! Composition lives above. Time is the database's: no operation takes the
 //! present moment, so a wrong clock on one node cannot break single use.
 
+mod audit;
 mod columns;
 mod events;
+mod idempotency;
+mod measured;
 mod merchants;
 mod outbox;
 mod postgres;
@@ -13,12 +16,14 @@ mod sealed;
 mod sessions;
 mod sqlite;
 
+pub use audit::{AuditQuery, AuditStore};
 pub use events::{
     Attempt, Event, EventCursor, EventDetail, EventKind, EventPage, EventQuery, EventScope, EventState, EventStore,
     KEPT_ATTEMPTS, Redelivery, Subject,
 };
+pub use idempotency::{IdempotencyStore, KnownUse, NewUse, UseBegun, UseEnd, UseId, UseState};
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
-pub use outbox::{Among, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, OutboxStore, Settlement};
+pub use outbox::{Among, Backlog, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, OutboxStore, Settlement};
 pub use postgres::{Access, Lookup, PostgresStore};
 pub use retention::{EndedCursor, PrunedSessions, RetentionStore};
 pub use sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, SealedStore, Vault};
@@ -27,6 +32,7 @@ pub use sessions::{
 };
 pub use sqlite::SqliteStore;
 
+use crate::telemetry::metrics::StoreMeter;
 use async_trait::async_trait;
 use std::sync::Arc;
 use thiserror::Error;
@@ -56,7 +62,11 @@ pub enum StoreError {
 
 /// Everything that is kept. Each operation is atomic when it returns.
 #[async_trait]
-pub trait Store: MerchantStore + SessionStore + OutboxStore + EventStore + RetentionStore + SealedStore {
+pub trait Store:
+    MerchantStore + SessionStore + OutboxStore + EventStore + RetentionStore + SealedStore + IdempotencyStore + AuditStore
+{
     /// Whether the store reads and writes.
     async fn ping(&self) -> Result<(), StoreError>;
+    /// How long it takes and what it fails at.
+    fn meter(&self) -> &StoreMeter;
 }

@@ -92,6 +92,20 @@ pub enum DeliveryOutcome {
     Interrupted,
 }
 
+impl DeliveryOutcome {
+    /// One word for metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Retry { .. } => "retry",
+            Self::Abandoned => "abandoned",
+            Self::EndpointGone => "endpoint_disabled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// How an attempt ended.
 pub struct Settlement {
     /// The event.
@@ -110,6 +124,21 @@ pub struct Settlement {
     pub outcome: DeliveryOutcome,
 }
 
+/// What waits in the outbox.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Backlog {
+    /// Callbacks that are to be delivered still, [`Backlog::MOST`] at most.
+    pub pending: u32,
+    /// For how long the oldest one has been due; zero when none is. One that
+    /// waits for its next attempt, or is being delivered, is not due.
+    pub oldest_due: Duration,
+}
+
+impl Backlog {
+    /// What is counted up to: a health check must not take long.
+    pub const MOST: u32 = 100_000;
+}
+
 /// What is kept of callbacks. A power cut may undo the latest lease and its outcome:
 /// one more delivery, where at least one is promised.
 #[async_trait]
@@ -120,6 +149,8 @@ pub trait OutboxStore: Send + Sync {
 
     /// Leases callbacks that are due.
     async fn lease_deliveries(&self, ask: DeliveryAsk) -> Result<Vec<Delivery>, StoreError>;
+    /// What waits, for health checks. How late it is, is asked of all endpoints but `paused`.
+    async fn backlog(&self, paused: Vec<Endpoint>) -> Result<Backlog, StoreError>;
     /// Ends a lease: keeps the attempt, and does what its outcome says unless
     /// the lease had run out and a later attempt began.
     async fn settle_delivery(&self, settlement: Settlement) -> Result<(), StoreError>;

@@ -317,6 +317,23 @@ async fn a_slow_or_broken_provider_is_told_in_time_and_nothing_is_saved_twice() 
 }
 
 #[tokio::test]
+async fn under_its_idempotency_key_a_card_is_saved_once_whatever_came_of_it() {
+    let app = impatient().start().await;
+    let save = |customer: &'static str, key: &'static str| {
+        app.api("POST", PATH).header("idempotency-key", key).json(&card(customer)).send()
+    };
+    save("customer", "a-key").await.expect(201);
+    assert_eq!(save("customer", "a-key").await.expect(409).problem(), "idempotency-not-kept");
+    assert_eq!(save("other", "a-key").await.expect(422).problem(), "idempotency-mismatch");
+    assert_eq!((cards(&app, "customer").await.len(), cards(&app, "other").await.len()), (1, 0));
+    // The provider may have saved it: the call is not made once more.
+    for customer in ["vezne-hang-up", "vezne-500"] {
+        assert!(save(customer, customer).await.status >= 500);
+        assert_eq!(save(customer, customer).await.expect(409).problem(), "idempotency-not-kept");
+    }
+}
+
+#[tokio::test]
 async fn a_provider_that_is_down_was_told_nothing() {
     let app = TestApp::with("provider.cardwall.test.url", "https://localhost:1/").start().await;
     for answer in [save(&app, &card("c-1")).await, list(&app, "relationalId1=c-1&scope=insurance").await] {

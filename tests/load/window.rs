@@ -3,7 +3,7 @@
 
 use crate::Outcome;
 use crate::client::{Client, Journey, KeyExchange, Sender, send, typed};
-use crate::operator::{Operator, text, write_master_key};
+use crate::operator::{Installation, Operator, text};
 use crate::process::Process;
 use crate::upstream::Upstream;
 use futures_util::future::try_join_all;
@@ -38,12 +38,10 @@ impl Window {
     pub fn install(binary: &Path, folder: &Path, upstream: &Upstream, callbacks: bool) -> Outcome<Self> {
         fs::create_dir(folder)?;
         let listener = bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))])?.remove(0);
-        write_master_key(folder)?;
-        let config = folder.join("vezne.toml");
-        fs::write(&config, configuration(listener.local_addr()?, upstream))?;
+        let config = installation(listener.local_addr()?, upstream).write(folder)?;
         let shop_url = upstream.shop_url();
         let operator = Operator { binary, config: &config };
-        let api_key = operator.create_merchant(&shop_url, &upstream.merchant)?;
+        let api_key = operator.create_merchant(&shop_url, &upstream.merchant)?.api_key;
         Ok(Self { binary: binary.to_owned(), config, listener, api_key, shop_url, callbacks })
     }
 
@@ -113,37 +111,18 @@ impl Window {
     }
 }
 
-/// Everything as in production, but for one worker, limits that a single client
-/// address does not meet, and a log that only troubles reach.
-fn configuration(address: SocketAddr, upstream: &Upstream) -> String {
-    let quoted = |path: &Path| json!(path).to_string();
-    let (ca_file, certificate) = (quoted(&upstream.ca_file), quoted(&upstream.certificate.certificate));
-    let callback_port = upstream.address().port();
-    let (private_key, token_url) = (quoted(&upstream.certificate.private_key), upstream.token_url());
-    format!(
-        r#"
-[server]
-public_url = "https://{address}"
-certificate = {certificate}
-private_key = {private_key}
-workers = 1
-[store]
-path = "vezne.db"
-[keys]
-master_key_file = "master.key"
-[provider.card_token.test]
-url = "{token_url}"
-ca_file = {ca_file}
-[callback]
-ca_file = {ca_file}
-[egress]
-allow = ["127.0.0.0/8"]
-ports = [{callback_port}]
-[limits]
-api_per_second = 100000
-page_per_minute = 1000000
-[log]
-level = "warn"
-"#
-    )
+/// One worker, and a log that only troubles reach.
+fn installation(address: SocketAddr, upstream: &Upstream) -> Installation<'_> {
+    Installation {
+        address,
+        certificate: &upstream.certificate,
+        ca_file: &upstream.ca_file,
+        token_url: upstream.token_url(),
+        callback_port: upstream.address().port(),
+        workers: 1,
+        log_level: "warn",
+        store: r#"path = "vezne.db""#,
+        provider_timeout: None,
+        callback: "",
+    }
 }

@@ -3,10 +3,9 @@
 
 use crate::Outcome;
 use crate::client::{Client, PATIENCE, one_answer, send};
-use crate::operator::{Operator, text, write_master_key};
+use crate::operator::{Installation, Operator, text};
 use crate::upstream::Upstream;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -43,11 +42,9 @@ impl Instance {
         fs::create_dir(folder)?;
         let listener = bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))])?.remove(0);
         let address = listener.local_addr()?;
-        write_master_key(folder)?;
-        let config = folder.join("vezne.toml");
-        fs::write(&config, configuration(address, upstream, manner.provider_timeout))?;
+        let config = installation(address, upstream, manner.provider_timeout).write(folder)?;
         let shop_url = upstream.shop_url();
-        let api_key = Operator { binary, config: &config }.create_merchant(&shop_url, &upstream.merchant)?;
+        let api_key = Operator { binary, config: &config }.create_merchant(&shop_url, &upstream.merchant)?.api_key;
         let mut command = Command::new(binary);
         command.args(["serve", "--listen-stdin", "--danger-panic-on-card", "--config", text(&config)?]);
         command.args(["--with-parent", &std::process::id().to_string()]);
@@ -128,39 +125,18 @@ impl Drop for Instance {
     }
 }
 
-/// As in production, but for a log that says everything, times that end soon,
-/// and limits that one client address does not meet.
-fn configuration(address: SocketAddr, upstream: &Upstream, provider_timeout: Duration) -> String {
-    let quoted = |path: &Path| json!(path).to_string();
-    let (ca_file, certificate) = (quoted(&upstream.ca_file), quoted(&upstream.certificate.certificate));
-    let (private_key, token_url) = (quoted(&upstream.certificate.private_key), upstream.token_url());
-    let port = upstream.port();
-    let timeout_ms = provider_timeout.as_millis();
-    format!(
-        r#"
-[server]
-public_url = "https://{address}"
-certificate = {certificate}
-private_key = {private_key}
-workers = 2
-[store]
-path = "vezne.db"
-[keys]
-master_key_file = "master.key"
-[provider.card_token.test]
-url = "{token_url}"
-ca_file = {ca_file}
-timeout_ms = {timeout_ms}
-[callback]
-ca_file = {ca_file}
-[egress]
-allow = ["127.0.0.0/8"]
-ports = [{port}]
-[limits]
-api_per_second = 100000
-page_per_minute = 1000000
-[log]
-level = "trace"
-"#
-    )
+/// A log that says everything, and times that end soon.
+fn installation(address: SocketAddr, upstream: &Upstream, provider_timeout: Duration) -> Installation<'_> {
+    Installation {
+        address,
+        certificate: &upstream.certificate,
+        ca_file: &upstream.ca_file,
+        token_url: upstream.token_url(),
+        callback_port: upstream.port(),
+        workers: 2,
+        log_level: "trace",
+        store: r#"path = "vezne.db""#,
+        provider_timeout: Some(provider_timeout),
+        callback: "",
+    }
 }

@@ -1,15 +1,103 @@
-//! The operator: a master key, and `vezne merchant …` on an installation.
+//! The operator: a configuration and its master key, and `vezne merchant …` on
+//! an installation.
 
 use crate::Outcome;
 use aws_lc_rs::rand;
 use data_encoding::BASE64;
-use serde_json::Value;
-use std::fs::OpenOptions;
+use serde_json::{Value, json};
+use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use vezne::sandbox::SandboxMerchant;
+use vezne::sandbox::certificates::LeafFiles;
+
+/// What an installation is configured with. All else is as in production, but
+/// for limits that a single client address does not meet.
+pub struct Installation<'a> {
+    /// What browsers call it.
+    pub address: SocketAddr,
+    pub certificate: &'a LeafFiles,
+    /// Whoever vouches for the provider and the merchant's endpoint.
+    pub ca_file: &'a Path,
+    /// Where the provider is called.
+    pub token_url: String,
+    /// The port of the merchant's endpoint.
+    pub callback_port: u16,
+    pub workers: u8,
+    pub log_level: &'a str,
+    /// The section `[store]`.
+    pub store: &'a str,
+    /// For one call of the provider, where the default is too long. With it the
+    /// provider's failures are part of the work: the breaker stays closed.
+    pub provider_timeout: Option<Duration>,
+    /// Further lines of `[callback]`.
+    pub callback: &'a str,
+}
+
+impl Installation<'_> {
+    /// Writes `vezne.toml` and a new `master.key` into the folder; returns the former.
+    pub fn write(&self, folder: &Path) -> Outcome<PathBuf> {
+        write_master_key(folder)?;
+        let config = folder.join("vezne.toml");
+        fs::write(&config, self.configuration())?;
+        Ok(config)
+    }
+
+    fn configuration(&self) -> String {
+        let quoted = |path: &Path| json!(path).to_string();
+        let Self { address, token_url, callback_port, workers, log_level, store, callback, .. } = self;
+        let certificate = quoted(&self.certificate.certificate);
+        let private_key = quoted(&self.certificate.private_key);
+        let ca_file = quoted(self.ca_file);
+        let timeout =
+            self.provider_timeout.map(|timeout| format!("timeout_ms = {}\nbreaker_failures = 0", timeout.as_millis()));
+        let timeout = timeout.unwrap_or_default();
+        format!(
+            r#"
+[server]
+public_url = "https://{address}"
+certificate = {certificate}
+private_key = {private_key}
+workers = {workers}
+[store]
+{store}
+[keys]
+master_key_file = "master.key"
+[provider.card_token.test]
+url = "{token_url}"
+ca_file = {ca_file}
+{timeout}
+[callback]
+ca_file = {ca_file}
+{callback}
+[egress]
+allow = ["127.0.0.0/8"]
+ports = [{callback_port}]
+[limits]
+api_per_second = 100000
+page_per_minute = 1000000
+[log]
+level = "{log_level}"
+"#
+        )
+    }
+}
+
+/// What a new merchant is given, once.
+#[allow(dead_code, reason = "not every suite verifies what it is sent")]
+#[derive(Clone)]
+pub struct Shop {
+    /// Of test mode.
+    pub api_key: String,
+    /// Of results.
+    pub signing_secret: String,
+    /// Of callbacks.
+    pub webhook_secret: String,
+}
 
 /// Whoever has the program and its configuration.
 pub struct Operator<'a> {
@@ -18,15 +106,19 @@ pub struct Operator<'a> {
 }
 
 impl Operator<'_> {
-    /// A merchant who may send to `allow`, with its keys at the upstream; returns
-    /// its API key of test mode.
-    pub fn create_merchant(&self, allow: &str, keys: &SandboxMerchant) -> Outcome<String> {
+    /// A merchant who may send to `allow`, with its keys at the upstream.
+    pub fn create_merchant(&self, allow: &str, keys: &SandboxMerchant) -> Outcome<Shop> {
         let created = self.merchant(&["create", "--name", "Deneme Mağazası", "--allow", allow], "")?;
         let id = created["id"].as_str().ok_or("the merchant has no id")?;
         let mode = ["--mode", "test"];
         let public = ["--public-key", &keys.public_key, "--merchant-number", &keys.merchant_number];
         self.merchant(&[&["set-provider", id], &mode[..], &public].concat(), &keys.secret_key)?;
-        Ok(created["apiKeys"]["test"].as_str().ok_or("the merchant has no key")?.to_owned())
+        let text = |value: &Value| value.as_str().map(str::to_owned).ok_or("the merchant lacks a key or a secret");
+        Ok(Shop {
+            api_key: text(&created["apiKeys"]["test"])?,
+            signing_secret: text(&created["signingSecret"])?,
+            webhook_secret: text(&created["webhookSecret"])?,
+        })
     }
 
     /// `vezne merchant …`, answered in JSON.
@@ -46,7 +138,7 @@ impl Operator<'_> {
 }
 
 /// A new `master.key` in the folder, for its owner alone to read.
-pub fn write_master_key(folder: &Path) -> Outcome<()> {
+fn write_master_key(folder: &Path) -> Outcome<()> {
     let mut master_key = [0; 32];
     rand::fill(&mut master_key).map_err(|_| "the system has no randomness")?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join("master.key"))?;

@@ -104,6 +104,28 @@ impl Postgres {
         self.end("-INT");
     }
 
+    /// Ends the server as `kill -9` does, and waits for its children, which notice.
+    pub fn kill(&self) {
+        let children = self.children();
+        self.end("-KILL");
+        let deadline = Instant::now() + PATIENCE;
+        while children.iter().any(|child| is_running(*child)) {
+            assert!(Instant::now() < deadline, "PostgreSQL's children go on without it:\n{}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Takes the processor away from the server and its children: connections
+    /// stay, and nothing answers.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Ends [`Postgres::freeze`].
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
     /// Runs SQL as the role that owns everything; returns what it has found, a line a row.
     pub fn run(&self, database: &str, sql: &str) -> String {
         self.run_with(database, sql, "")
@@ -169,8 +191,21 @@ impl Postgres {
 
     fn end(&self, signal: &str) {
         let Some(mut server) = self.running().take() else { return };
-        let _ = Command::new("kill").args([signal, &server.id().to_string()]).status();
+        send(signal, server.id());
         let _ = server.wait();
+    }
+
+    /// To the server first: it is not to start more children.
+    fn signal(&self, signal: &str) {
+        self.running().iter().for_each(|server| send(signal, server.id()));
+        self.children().into_iter().for_each(|child| send(signal, child));
+    }
+
+    fn children(&self) -> Vec<u32> {
+        let Some(server) = self.running().as_ref().map(Child::id) else { return Vec::new() };
+        let path = format!("/proc/{server}/task/{server}/children");
+        let children = fs::read_to_string(path).unwrap_or_default();
+        children.split_whitespace().filter_map(|child| child.parse().ok()).collect()
     }
 }
 
@@ -201,6 +236,16 @@ fn program(name: &str) -> PathBuf {
     let folders = versions.into_iter().rev().chain(std::env::split_paths(&path));
     let found = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("there is no {name}: install PostgreSQL"))
+}
+
+fn send(signal: &str, process: u32) {
+    let _ = Command::new("kill").args([signal, &process.to_string()]).stderr(Stdio::null()).status();
+}
+
+/// Whether the process is there and more than a zombie.
+fn is_running(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    status.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 fn free_port() -> u16 {

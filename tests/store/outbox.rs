@@ -9,7 +9,7 @@ use vezne::id::MerchantId;
 use vezne::merchant::{AllowedUrl, Merchant, Mode};
 use vezne::session::{Blocked, Directive, Session, Violation};
 use vezne::store::{
-    Among, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, EventKind, EventScope, EventState, KEPT_ATTEMPTS,
+    Among, Backlog, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, EventKind, EventScope, EventState, KEPT_ATTEMPTS,
     Settlement, SharedStore, Subject,
 };
 
@@ -28,6 +28,7 @@ crate::on_each_store!(
     a_session_without_an_address_has_an_event_that_nobody_is_told,
     an_endpoint_that_is_gone_holds_its_events_back_until_it_answers,
     the_last_attempts_are_kept,
+    what_waits_is_counted_with_how_late_it_is,
 );
 
 pub async fn lease(store: &SharedStore, change: impl FnOnce(&mut DeliveryAsk)) -> Vec<Delivery> {
@@ -304,4 +305,28 @@ async fn the_last_attempts_are_kept(place: Place) {
     let attempts = store.event(EventScope::All, delivery.event.id).await.unwrap().unwrap().attempts;
     let numbers: Vec<u32> = attempts.iter().map(|attempt| attempt.number).collect();
     assert_eq!(numbers, (6..=KEPT_ATTEMPTS + 5).collect::<Vec<_>>());
+}
+
+async fn what_waits_is_counted_with_how_late_it_is(place: Place) {
+    let store = place.node();
+    let backlog = async || store.backlog(Vec::new()).await.unwrap();
+    assert_eq!(backlog().await, Backlog::default());
+    let owner = merchant(&store).await;
+    for _ in 0..3 {
+        ended(&store, &owner).await;
+    }
+    let late = || async { Some(backlog().await).filter(|waiting| waiting.oldest_due >= 2 * SHORT) };
+    let waiting = eventually("lateness", late).await;
+    assert!(waiting.pending == 3 && waiting.oldest_due < LONG, "{waiting:?}");
+    let paused = vec![Endpoint::of(&owner.id, &url(&owner, "https://shop.example/hook"))];
+    let others = store.backlog(paused).await.unwrap();
+    assert_eq!(others, Backlog { pending: 3, oldest_due: Duration::ZERO }, "a failing endpoint's are not late");
+    let leased = lease(&place.node(), |ask| ask.limit = 2).await;
+    let [first, second] = leased.as_slice() else { panic!("{} events", leased.len()) };
+    assert_eq!(backlog().await.pending, 3, "under way is not done");
+    settle(&store, first, DeliveryOutcome::Delivered, None).await;
+    settle(&store, second, DeliveryOutcome::Retry { after: LONG }, Some("status")).await;
+    let last = lease(&store, |_| {}).await.remove(0);
+    settle(&store, &last, DeliveryOutcome::Abandoned, Some("status")).await;
+    assert_eq!(backlog().await, Backlog { pending: 1, oldest_due: Duration::ZERO });
 }

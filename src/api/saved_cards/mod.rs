@@ -8,6 +8,7 @@ mod refusal;
 
 use self::given::{Deletion, ListQuery, NewCard};
 use self::refusal::{Asked, problem};
+use super::answer::Answer;
 use super::body::json;
 use super::caller::Caller;
 use crate::error::{self, Problem};
@@ -18,6 +19,7 @@ use crate::provider::cardwall::{CardWallError, CardWallKeys, SavedCards, SavedCa
 use crate::saved_card::{NewInsuranceCard, RelationalIds, SavedCard, Scope, UniqueCode};
 use crate::store::SecretKind;
 use crate::window::{Providers, Window};
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload, Query, ThinData};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
@@ -52,12 +54,13 @@ pub async fn save_card(
     payload: Payload,
     window: Data<Window>,
     ThinData(providers): ThinData<Providers>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Answer, Problem> {
     let wanted: NewCard = json(&request, payload).await?;
     let (ids, card) = wanted.check()?;
     let access = Access::new(&request, &caller, &window, &providers).await?;
     let code = access.save(&ids, &card).await?;
-    Ok(HttpResponse::Created().json(describe(&saved(&card, code))))
+    // It names a holder, and its code goes stale.
+    Ok(Answer::new(StatusCode::CREATED, &describe(&saved(&card, code)))?.shown_once())
 }
 
 /// `DELETE /v1/saved-cards`: deletes the card that has the code now. Lists first,

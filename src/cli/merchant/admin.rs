@@ -1,6 +1,7 @@
 //! What an operator does to merchants, on the store directly.
 
-use crate::cli::Failure;
+use crate::audit::{Action, Note};
+use crate::cli::{Failure, Operator};
 use crate::config::Config;
 use crate::hardening::secret::fill_random;
 use crate::hardening::{Fingerprint, MasterKeys, SealContext, Sealer, SecretText, random_text};
@@ -22,6 +23,7 @@ pub struct Admin {
     store: SharedStore,
     sealer: Sealer,
     live: bool,
+    operator: Operator,
 }
 
 /// A new merchant with everything that is shown once.
@@ -62,7 +64,7 @@ impl Admin {
     pub fn open(config: &Config) -> Result<Self, Failure> {
         let keys = MasterKeys::load(&config.keys).map_err(StartupError::from)?;
         let sealer = keys.sealer().map_err(StartupError::from)?;
-        Ok(Self { store: open_store(config)?, sealer, live: config.live })
+        Ok(Self { store: open_store(config)?, sealer, live: config.live, operator: Operator::here() })
     }
 
     /// Creates a merchant with a key for each mode that is served.
@@ -86,7 +88,10 @@ impl Admin {
         let sealed =
             vec![self.seal(SecretKind::Result, &secrets.signing)?, self.seal(SecretKind::Webhook, &secrets.webhook)?];
         let records = api_keys.iter().map(record).collect();
-        self.store.create_merchant(merchant.clone(), records, sealed).await?;
+        let modes: Vec<&str> = api_keys.iter().map(|key| key.mode().name()).collect();
+        let note = self.note(Action::MerchantCreated, &merchant.id).detail(&format!("modes={}", modes.join(",")));
+        let done = self.store.create_merchant(merchant.clone(), records, sealed, note.clone()).await;
+        self.settle(note, done).await?;
         Ok(CreatedMerchant { merchant, api_keys, secrets })
     }
 
@@ -145,7 +150,14 @@ impl Admin {
     /// # Errors
     /// [`Failure`].
     pub async fn save(&self, merchant: &Merchant) -> Result<(), Failure> {
-        Ok(self.store.update_merchant(merchant.clone()).await?)
+        let before = self.find(&merchant.id).await?;
+        let detail = format!("fields={}", changed(&before, merchant).join(","));
+        self.update(merchant, self.note(Action::MerchantUpdated, &merchant.id).detail(&detail)).await
+    }
+
+    async fn update(&self, merchant: &Merchant, note: Note) -> Result<(), Failure> {
+        let done = self.store.update_merchant(merchant.clone(), note.clone()).await;
+        Ok(self.settle(note, done).await?)
     }
 
     /// Switches a merchant off.
@@ -155,7 +167,7 @@ impl Admin {
     pub async fn disable(&self, id: &MerchantId) -> Result<(), Failure> {
         let mut merchant = self.find(id).await?;
         merchant.disabled_at.get_or_insert_with(Timestamp::now);
-        self.save(&merchant).await
+        self.update(&merchant, self.note(Action::MerchantDisabled, id)).await
     }
 
     /// Seals the provider's keys; the ones before end at once.
@@ -173,7 +185,10 @@ impl Admin {
         let credentials = write_credentials(public_key, secret_key, merchant_number)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let secret = self.seal(SecretKind::provider(mode), &credentials)?;
-        Ok(self.store.rotate_secret(id.clone(), secret, Duration::ZERO).await?)
+        let detail = format!("mode={} key={}", mode.name(), secret.id);
+        let note = self.note(Action::ProviderSet, id).detail(&detail);
+        let done = self.store.rotate_secret(id.clone(), secret, Duration::ZERO, note.clone()).await;
+        Ok(self.settle(note, done).await?)
     }
 
     /// Seals the merchant's two keys at CardWall; the ones before end at once.
@@ -189,7 +204,10 @@ impl Admin {
     ) -> Result<(), Failure> {
         let keys = write_cardwall_keys(api_key, api_client).map_err(|error| Failure::usage(error.to_string()))?;
         let secret = self.seal(SecretKind::cardwall(mode), &keys)?;
-        Ok(self.store.rotate_secret(id.clone(), secret, Duration::ZERO).await?)
+        let detail = format!("service=cardwall mode={} key={}", mode.name(), secret.id);
+        let note = self.note(Action::ProviderSet, id).detail(&detail);
+        let done = self.store.rotate_secret(id.clone(), secret, Duration::ZERO, note.clone()).await;
+        Ok(self.settle(note, done).await?)
     }
 
     /// A new API key.
@@ -198,7 +216,11 @@ impl Admin {
     /// [`Failure`].
     pub async fn rotate_key(&self, id: &MerchantId, mode: Mode, grace: Duration) -> Result<ApiKey, Failure> {
         let key = ApiKey::generate(mode);
-        self.store.rotate_api_key(id.clone(), record(&key), grace).await?;
+        let new = record(&key);
+        let detail = format!("mode={} key={} grace_s={}", mode.name(), new.id, grace.as_secs());
+        let note = self.note(Action::ApiKeyRotated, id).detail(&detail);
+        let done = self.store.rotate_api_key(id.clone(), new, grace, note.clone()).await;
+        self.settle(note, done).await?;
         Ok(key)
     }
 
@@ -209,7 +231,11 @@ impl Admin {
     pub async fn rotate_secret(&self, id: &MerchantId, webhook: bool, grace: Duration) -> Result<SecretText, Failure> {
         let kind = if webhook { SecretKind::Webhook } else { SecretKind::Result };
         let secret = new_secret(kind);
-        self.store.rotate_secret(id.clone(), self.seal(kind, &secret)?, grace).await?;
+        let new = self.seal(kind, &secret)?;
+        let detail = format!("kind={} key={} grace_s={}", kind.name(), new.id, grace.as_secs());
+        let note = self.note(Action::SecretRotated, id).detail(&detail);
+        let done = self.store.rotate_secret(id.clone(), new, grace, note.clone()).await;
+        self.settle(note, done).await?;
         Ok(secret)
     }
 
@@ -219,12 +245,30 @@ impl Admin {
     /// [`Failure`] when there is none of that name, or when it is the newest of its
     /// kind, without which the merchant would have none.
     pub async fn retire(&self, id: &MerchantId, key: &KeyId) -> Result<(), Failure> {
-        match self.store.retire(id.clone(), key.clone()).await {
+        let note = self.note(Action::KeyRetired, id).detail(&format!("key={key}"));
+        let done = self.store.retire(id.clone(), key.clone(), note.clone()).await;
+        match self.settle(note, done).await {
             Err(StoreError::Missing { .. }) => {
                 Err(Failure::usage(format!("{id} has no key or secret {key} in its grace time")))
             }
             ended => Ok(ended?),
         }
+    }
+
+    /// Writes the last entry of what was done here.
+    ///
+    /// # Errors
+    /// [`Failure`]; what was done stands.
+    pub async fn close(&self) -> Result<(), Failure> {
+        self.operator.close(&self.store).await
+    }
+
+    fn note(&self, action: Action, id: &MerchantId) -> Note {
+        self.operator.note(action).on(id.as_str())
+    }
+
+    async fn settle(&self, note: Note, done: Result<(), StoreError>) -> Result<(), StoreError> {
+        self.operator.settle(&self.store, note, done).await
     }
 
     fn seal(&self, kind: SecretKind, secret: &SecretText) -> Result<NewSecret, Failure> {
@@ -259,6 +303,18 @@ pub fn change(
         merchant.disabled_at = None;
     }
     Ok(())
+}
+
+/// The settings that differ, by name.
+fn changed(before: &Merchant, after: &Merchant) -> Vec<&'static str> {
+    let fields = [
+        ("name", before.name != after.name),
+        ("allow", !before.allow_list.entries().eq(after.allow_list.entries())),
+        ("token_in_redirect", before.token_in_redirect != after.token_in_redirect),
+        ("theme", before.theme != after.theme),
+        ("disabled", before.disabled_at != after.disabled_at),
+    ];
+    fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
 fn check_name(name: &str) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ use crate::saved_card::{NewInsuranceCard, RelationalIds, SavedCard, Scope, Uniqu
 use async_trait::async_trait;
 use hyper::Method;
 use rustls::ClientConfig;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -95,7 +96,9 @@ impl CardWallClient {
         };
         let known = request::known(call.ids);
         let outgoing = Outgoing { method, url, headers: sent.headers, body: sent.body };
-        let answered = timeout(self.timeout, self.upstream.send(outgoing, &known)).await;
+        // Whether it was sent is not asked: an unknown end is told as one.
+        let has_left = Cell::new(false);
+        let answered = timeout(self.timeout, self.upstream.send(outgoing, &known, &has_left)).await;
         let answered = answered.map_err(|_| CardWallError::Provider(Unavailable::Timeout.into()))??;
         answer::read(answered.status, &answered.body)?;
         Ok(answered.body)

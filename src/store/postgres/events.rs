@@ -1,11 +1,13 @@
 //! Events read back, and made due anew.
 
+use super::audit::append;
 use super::connection::{Connection, Trouble};
 use super::executor::Kind;
 use super::outbox::{NewEvent, insert};
 use super::rows::{column, count, moment, moment_if_any, parsed};
 use super::sessions::by_ids;
 use super::{NOW, PostgresStore};
+use crate::audit::Note;
 use crate::id::{EventId, MerchantId, SessionId};
 use crate::merchant::{AllowedUrl, Mode};
 use crate::session::{Session, Violation};
@@ -34,8 +36,8 @@ impl EventStore for PostgresStore {
         self.executor.run(Kind::Read, async move |db| detail(db, &scope, &id).await).await
     }
 
-    async fn redeliver(&self, scope: EventScope, id: EventId) -> Result<Option<Redelivery>, StoreError> {
-        self.executor.run(Kind::Durable, async move |db| redeliver(db, &scope, &id).await).await
+    async fn redeliver(&self, scope: EventScope, id: EventId, note: Note) -> Result<Option<Redelivery>, StoreError> {
+        self.executor.run(Kind::Durable, async move |db| redeliver(db, &scope, &id, &note).await).await
     }
 
     async fn attempts_since(&self, since: Timestamp, limit: u32) -> Result<Vec<(EventId, Attempt)>, StoreError> {
@@ -97,10 +99,10 @@ async fn record_test(db: &Connection, merchant: &MerchantId, mode: Mode, url: &A
     Ok(one(db, &EventScope::All, &id).await?.ok_or(StoreError::Missing { what: "event" })?)
 }
 
-/// A condition that grows, with its values.
+/// A condition that grows, with its values. In each part a `?` stands for a value.
 #[derive(Default)]
 struct Condition {
-    text: String,
+    parts: Vec<String>,
     values: Vec<Box<dyn ToSql + Sync>>,
 }
 
@@ -110,22 +112,47 @@ impl Condition {
         let mut condition = Self::default();
         match scope {
             EventScope::Of(merchant, mode) => {
-                condition.and("merchant_id =", merchant.as_str().to_owned());
-                condition.and("mode =", mode.name());
+                condition.and("merchant_id = ?", merchant.as_str().to_owned());
+                condition.and("mode = ?", mode.name());
             }
             EventScope::OfMerchant(merchant) => {
-                condition.and("merchant_id =", merchant.as_str().to_owned());
-                condition.text += " AND mode IN ('test', 'live')";
+                condition.and("merchant_id = ? AND mode IN ('test', 'live')", merchant.as_str().to_owned());
             }
             EventScope::All => {}
         }
         condition
     }
 
-    fn and(&mut self, comparison: &str, value: impl ToSql + Sync + 'static) {
+    /// One text for each set of filters, so that each is served by its index.
+    fn of(query: &EventQuery) -> Self {
+        let mut condition = Self::within(&query.scope);
+        condition.and_if("state = ?", query.state.map(EventState::name));
+        condition.and_if("kind = ?", query.kind.map(EventKind::name));
+        condition.and_if("session_id = ?", query.session.as_ref().map(|session| session.as_str().to_owned()));
+        condition.and_if("created_at >= ?", query.created_after.map(Timestamp::as_millisecond));
+        condition.and_if("created_at < ?", query.created_before.map(Timestamp::as_millisecond));
+        if let Some(EventCursor { created_at, id }) = &query.after {
+            condition.values.push(Box::new(*created_at));
+            condition.and(&format!("(created_at, id) < (${}, ?)", condition.values.len()), id.as_str().to_owned());
+        }
+        condition
+    }
+
+    fn and(&mut self, part: &str, value: impl ToSql + Sync + 'static) {
         self.values.push(Box::new(value));
-        let (word, place) = (if self.text.is_empty() { "WHERE" } else { " AND" }, self.values.len());
-        self.text += &format!("{word} {comparison} ${place}");
+        self.parts.push(part.replace('?', &format!("${}", self.values.len())));
+    }
+
+    fn and_if(&mut self, part: &str, value: Option<impl ToSql + Sync + 'static>) {
+        if let Some(value) = value {
+            self.and(part, value);
+        }
+    }
+
+    /// `WHERE` and the parts; nothing without one.
+    fn text(&self) -> String {
+        let word = if self.parts.is_empty() { "" } else { "WHERE " };
+        format!("{word}{}", self.parts.join(" AND "))
     }
 
     fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
@@ -134,36 +161,15 @@ impl Condition {
 }
 
 async fn page(db: &Connection, query: &EventQuery) -> Result<EventPage, Trouble> {
-    // One text for each set of filters, so that each is served by its index.
-    let mut condition = Condition::within(&query.scope);
-    if let Some(state) = query.state {
-        condition.and("state =", state.name());
-    }
-    if let Some(kind) = query.kind {
-        condition.and("kind =", kind.name());
-    }
-    if let Some(session) = &query.session {
-        condition.and("session_id =", session.as_str().to_owned());
-    }
-    if let Some(moment) = query.created_after {
-        condition.and("created_at >=", moment.as_millisecond());
-    }
-    if let Some(moment) = query.created_before {
-        condition.and("created_at <", moment.as_millisecond());
-    }
-    // Without a cursor from the newest on.
-    let (created_at, id) =
-        query.after.as_ref().map_or((i64::MAX, ""), |cursor| (cursor.created_at, cursor.id.as_str()));
-    condition.and("(created_at, id) < (", created_at);
-    condition.values.push(Box::new(id.to_owned()));
-    condition.text += &format!(", ${})", condition.values.len());
-    condition.values.push(Box::new(i64::from(query.limit) + 1));
+    let condition = Condition::of(query);
+    let (limit, mut values) = (i64::from(query.limit) + 1, condition.values());
+    values.push(&limit);
     let sql = format!(
         "SELECT {EVENT_COLUMNS} FROM events {} ORDER BY created_at DESC, id DESC LIMIT ${}",
-        condition.text,
-        condition.values.len()
+        condition.text(),
+        values.len()
     );
-    let rows = db.all(&sql, &condition.values()).await?;
+    let rows = db.all(&sql, &values).await?;
     let mut events: Vec<Event> = rows.iter().map(event).collect::<Result<_, _>>()?;
     let more = events.len() > query.limit as usize;
     events.truncate(query.limit as usize);
@@ -176,15 +182,15 @@ async fn page(db: &Connection, query: &EventQuery) -> Result<EventPage, Trouble>
 
 async fn one(db: &Connection, scope: &EventScope, id: &EventId) -> Result<Option<Event>, Trouble> {
     let mut condition = Condition::within(scope);
-    condition.and("id =", id.as_str().to_owned());
-    let sql = format!("SELECT {EVENT_COLUMNS} FROM events {}", condition.text);
+    condition.and("id = ?", id.as_str().to_owned());
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM events {}", condition.text());
     Ok(db.one(&sql, &condition.values()).await?.map(|row| event(&row)).transpose()?)
 }
 
 async fn detail(db: &Connection, scope: &EventScope, id: &EventId) -> Result<Option<EventDetail>, Trouble> {
     let mut condition = Condition::within(scope);
-    condition.and("id =", id.as_str().to_owned());
-    let sql = format!("SELECT {EVENT_COLUMNS}, directive, blocked FROM events {}", condition.text);
+    condition.and("id = ?", id.as_str().to_owned());
+    let sql = format!("SELECT {EVENT_COLUMNS}, directive, blocked FROM events {}", condition.text());
     let Some(row) = db.one(&sql, &condition.values()).await? else { return Ok(None) };
     let event = event(&row)?;
     let session = match &event.session {
@@ -224,7 +230,12 @@ fn attempt(row: &Row) -> Result<Attempt, StoreError> {
     })
 }
 
-async fn redeliver(db: &Connection, scope: &EventScope, id: &EventId) -> Result<Option<Redelivery>, Trouble> {
+async fn redeliver(
+    db: &Connection,
+    scope: &EventScope,
+    id: &EventId,
+    note: &Note,
+) -> Result<Option<Redelivery>, Trouble> {
     match one(db, scope, id).await? {
         None => return Ok(None),
         Some(event) if event.callback_url.is_none() => return Ok(Some(Redelivery::Unaddressed)),
@@ -239,5 +250,6 @@ async fn redeliver(db: &Connection, scope: &EventScope, id: &EventId) -> Result<
          WHERE id = $1"
     );
     db.execute(&sql, &[&id.as_str()]).await?;
+    append(db, note).await?;
     Ok(one(db, scope, id).await?.map(|event| Redelivery::Due(Box::new(event))))
 }

@@ -8,9 +8,11 @@
 //!
 //! Plain SQL: no advisory locks, no LISTEN, no extensions.
 
+mod audit;
 mod connection;
 mod events;
 mod executor;
+mod idempotency;
 mod merchants;
 mod migrate;
 mod outbox;
@@ -24,6 +26,7 @@ pub use server::{Access, Lookup};
 
 use super::{Store, StoreError};
 use crate::config::PostgresConfig;
+use crate::telemetry::metrics::StoreMeter;
 use async_trait::async_trait;
 use executor::{Executor, Kind};
 use server::Server;
@@ -79,5 +82,9 @@ impl Store for PostgresStore {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(StoreError::Unavailable("the store does not answer in time".to_owned())),
         }
+    }
+
+    fn meter(&self) -> &StoreMeter {
+        self.executor.meter()
     }
 }

@@ -12,11 +12,12 @@ use crate::merchant::{AllowedUrl, Mode};
 use crate::session::{Session, Violation};
 use crate::store::columns::milliseconds;
 use crate::store::{
-    Among, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, Event, EventKind, EventState, KEPT_ATTEMPTS, OutboxStore,
-    Settlement, StoreError,
+    Among, Backlog, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, Event, EventKind, EventState, KEPT_ATTEMPTS,
+    OutboxStore, Settlement, StoreError,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;
+use std::time::Duration;
 use tokio_postgres::Row;
 
 #[async_trait]
@@ -30,6 +31,10 @@ impl OutboxStore for PostgresStore {
         // Undone by a power cut, a lease or its outcome means one more delivery:
         // at least once is what is promised.
         self.executor.run(Kind::Relaxed, async move |db| lease(db, &ask).await).await
+    }
+
+    async fn backlog(&self, paused: Vec<Endpoint>) -> Result<Backlog, StoreError> {
+        self.executor.run(Kind::Read, async move |db| backlog(db, &paused).await).await
     }
 
     async fn settle_delivery(&self, settlement: Settlement) -> Result<(), StoreError> {
@@ -161,6 +166,18 @@ fn delivery(row: &Row, event: Event, sessions: &HashMap<&str, &Session>) -> Resu
         failures: count(row, EVENT_WIDTH + 2)?,
         event,
     })
+}
+
+/// Reads the index of what is pending alone.
+async fn backlog(db: &Connection, paused: &[Endpoint]) -> Result<Backlog, Trouble> {
+    let paused: Vec<&str> = paused.iter().map(Endpoint::as_str).collect();
+    let sql = format!(
+        "SELECT COUNT(*), GREATEST(0, {NOW} - COALESCE(MIN(due_at) FILTER (WHERE endpoint <> ALL($2)), {NOW}))
+         FROM (SELECT due_at, endpoint FROM events WHERE state = 'pending' LIMIT $1) AS waiting"
+    );
+    let Some(row) = db.one(&sql, &[&i64::from(Backlog::MOST), &paused]).await? else { return Ok(Backlog::default()) };
+    let late: i64 = column(&row, 1)?;
+    Ok(Backlog { pending: count(&row, 0)?, oldest_due: Duration::from_millis(u64::try_from(late).unwrap_or_default()) })
 }
 
 async fn settle(db: &Connection, end: &Settlement) -> Result<(), Trouble> {

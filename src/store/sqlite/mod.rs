@@ -1,8 +1,10 @@
 //! The embedded store: SQLite in WAL mode, one writer, a few readers.
 
+mod audit;
 mod backup;
 mod events;
 mod executor;
+mod idempotency;
 mod merchants;
 #[cfg(test)]
 mod migrations;
@@ -13,10 +15,11 @@ mod sealed;
 mod sessions;
 
 use super::{Store, StoreError};
+use crate::telemetry::metrics::StoreMeter;
 use async_trait::async_trait;
 use executor::{Readers, Writer};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
@@ -33,6 +36,8 @@ const MIGRATIONS: &[(u32, &str)] = &[
     (2, include_str!("../migrations/sqlite/0002_embed_origin.sql")),
     (3, include_str!("../migrations/sqlite/0003_theme.sql")),
     (4, include_str!("../migrations/sqlite/0004_events.sql")),
+    (5, include_str!("../migrations/sqlite/0005_idempotency.sql")),
+    (6, include_str!("../migrations/sqlite/0006_audit.sql")),
 ];
 
 /// Connections for short reads: as many as happen at the same time on a few cores.
@@ -41,16 +46,21 @@ const READERS: usize = 4;
 /// How long to wait for another process (the command line) that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Names the file as vezne's, to `file` and the like: the letters `vezn`. A
+/// health check writes it again and again, as something that is always the same.
+const APPLICATION_ID: i32 = 0x7665_7a6e;
+
 /// How long a health check waits.
 const PING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Statements kept prepared per connection: a little more than there are.
-const PREPARED_STATEMENTS: usize = 80;
+const PREPARED_STATEMENTS: usize = 96;
 
 /// A SQLite file. `synchronous=FULL`: what was answered survives a power cut.
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    meter: StoreMeter,
 }
 
 impl SqliteStore {
@@ -69,10 +79,16 @@ impl SqliteStore {
     pub fn open_and_migrate(path: &Path) -> Result<(Self, Vec<u32>), StoreError> {
         create_private(path)?;
         let mut connection = connect(path)?;
+        // SQLite opens what it may not write all the same, and stays so when that is over.
+        if connection.is_readonly(MAIN_DB)? {
+            return Err(StoreError::Unavailable(format!("{}: the file or its disk is read-only", path.display())));
+        }
         let applied = migrate(&mut connection)?;
         let at_hand = (0..READERS).map(|_| connect(path)).collect::<Result<Vec<_>, _>>()?;
-        let store = Self { writer: Writer::start(connection)?, readers: Readers::start(at_hand, connect(path)?)? };
-        Ok((store, applied))
+        let meter = StoreMeter::default();
+        let writer = Writer::start(connection, meter.clone())?;
+        let readers = Readers::start(at_hand, connect(path)?, meter.clone())?;
+        Ok((Self { writer, readers, meter }, applied))
     }
 }
 
@@ -141,9 +157,14 @@ impl From<rusqlite::Error> for StoreError {
 impl Store for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let read = self.readers.run(|db| Ok(db.query_row("SELECT 1", [], |_| Ok(()))?));
-        // An empty transaction takes the write lock and writes nothing.
-        let both = async { read.await.and(self.writer.run(|_| Ok(())).await) };
+        // An empty transaction would pass on a full disk, and so would a read-only one.
+        let write = self.writer.run_relaxed(|db| Ok(db.pragma_update(None, "application_id", APPLICATION_ID)?));
+        let both = async { read.await.and(write.await) };
         let slow = |_| StoreError::Unavailable("the store does not answer in time".to_owned());
         timeout(PING_PATIENCE, both).await.map_err(slow)?
+    }
+
+    fn meter(&self) -> &StoreMeter {
+        &self.meter
     }
 }

@@ -9,11 +9,12 @@ use crate::id::{EventId, MerchantId, SessionId};
 use crate::merchant::{AllowedUrl, Mode};
 use crate::session::{Session, Violation};
 use crate::store::{
-    Among, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, EventKind, EventState, KEPT_ATTEMPTS, OutboxStore,
-    Settlement, StoreError,
+    Among, Backlog, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, EventKind, EventState, KEPT_ATTEMPTS,
+    OutboxStore, Settlement, StoreError,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::time::Duration;
 
 #[async_trait]
 impl OutboxStore for SqliteStore {
@@ -26,6 +27,10 @@ impl OutboxStore for SqliteStore {
         // Undone by a power cut, a lease or its outcome means one more delivery:
         // at least once is what is promised.
         self.writer.run_relaxed(move |db| lease(db, &ask)).await
+    }
+
+    async fn backlog(&self, paused: Vec<Endpoint>) -> Result<Backlog, StoreError> {
+        self.readers.run(move |db| backlog(db, &paused)).await
     }
 
     async fn settle_delivery(&self, settlement: Settlement) -> Result<(), StoreError> {
@@ -119,6 +124,12 @@ const WAITING: &str = "WITH RECURSIVE waiting (endpoint) AS (
 
 const NAMED: &str = "WITH named (endpoint) AS (SELECT value FROM json_each(?4))";
 
+/// Endpoints for `json_each`.
+fn list_of(endpoints: &[Endpoint]) -> Result<String, StoreError> {
+    let names: Vec<&str> = endpoints.iter().map(Endpoint::as_str).collect();
+    serde_json::to_string(&names).map_err(|_| StoreError::Corrupt { what: "endpoint" })
+}
+
 /// Takes a few due events of each endpoint, so that one with a thousand of them
 /// does not keep the others waiting.
 fn lease(db: &Connection, ask: &DeliveryAsk) -> Result<Vec<Delivery>, StoreError> {
@@ -126,8 +137,7 @@ fn lease(db: &Connection, ask: &DeliveryAsk) -> Result<Vec<Delivery>, StoreError
         Among::AllBut(list) => (WAITING, list),
         Among::Only(list) => (NAMED, list),
     };
-    let list: Vec<&str> = list.iter().map(Endpoint::as_str).collect();
-    let list = serde_json::to_string(&list).map_err(|_| StoreError::Corrupt { what: "endpoint" })?;
+    let list = list_of(list)?;
     db.prepare_cached(&format!(
         "{named}
          UPDATE events SET attempts = attempts + 1, leased = 1, due_at = {NOW} + ?3
@@ -150,6 +160,19 @@ fn delivery(db: &Connection, row: &Row<'_>) -> Result<Delivery, StoreError> {
         failures: row.get(EVENT_WIDTH + 2)?,
         event,
     })
+}
+
+/// Reads the index of what is pending alone.
+fn backlog(db: &Connection, paused: &[Endpoint]) -> Result<Backlog, StoreError> {
+    let paused = list_of(paused)?;
+    let (pending, late): (u32, i64) = db
+        .prepare_cached(&format!(
+            "SELECT COUNT(*), MAX(0, {NOW} - COALESCE(
+                MIN(due_at) FILTER (WHERE endpoint NOT IN (SELECT value FROM json_each(?2))), {NOW}))
+             FROM (SELECT due_at, endpoint FROM events WHERE state = 'pending' ORDER BY endpoint LIMIT ?1)"
+        ))?
+        .query_row(params![Backlog::MOST, paused], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Backlog { pending, oldest_due: Duration::from_millis(u64::try_from(late).unwrap_or_default()) })
 }
 
 fn settle(db: &Connection, end: &Settlement) -> Result<(), StoreError> {

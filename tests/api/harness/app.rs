@@ -1,6 +1,6 @@
 //! The service under test, with a merchant, a provider and a store of its own.
 
-use super::client::{Answer, Client, Request};
+use super::client::{Answer, Client, Request, fetch_plain};
 use super::form::Card;
 use super::log::assert_nothing_was_masked;
 use super::merchant::MerchantEndpoint;
@@ -105,7 +105,35 @@ impl TestApp {
 
     /// The service's process, where it is one of its own.
     pub fn process(&self) -> &Process {
-        self.service.as_ref().unwrap().process()
+        let Some(Service::Process(process)) = &self.service else { panic!("the service runs in this process") };
+        process
+    }
+
+    /// The same, to wait for its end.
+    pub fn process_mut(&mut self) -> &mut Process {
+        self.service.as_mut().unwrap().process()
+    }
+
+    /// Starts the service again after its process has ended by itself, with
+    /// these variables taken away.
+    pub fn start_again(&mut self, without: &[&str]) {
+        drop(self.service.take());
+        if let Launch::Process { environment, .. } = &mut self.launch {
+            environment.retain(|name, _| !without.contains(&name.as_str()));
+        }
+        self.restart();
+    }
+
+    /// Asks the private listener.
+    pub async fn telemetry(&self, path: &str) -> Answer {
+        fetch_plain(self.config.telemetry.listen.expect("a watched service"), path).await
+    }
+
+    /// The value of a metric's line, such as `vezne_journeys_total{mode="test",outcome="completed"}`.
+    pub async fn metric(&self, line: &str) -> Option<f64> {
+        let answer = self.telemetry("/metrics").await.expect(200);
+        let value = answer.text().lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+        value.map(|value| value.parse().unwrap())
     }
 
     /// Ends the service, which drains first; returns what its process has printed.
@@ -236,6 +264,13 @@ impl TestApp {
     /// One number that the store knows.
     pub fn stored(&self, query: &str) -> i64 {
         self.database.read(query)[0][0].as_ref().unwrap().parse().unwrap()
+    }
+
+    /// Where a text stands in what the service has written.
+    pub fn places_of(&self, text: &str) -> Vec<String> {
+        let files = self.files().into_iter().map(|file| (std::fs::read(&file).unwrap(), file.display().to_string()));
+        let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        files.chain(self.database.dump()).filter(|(bytes, _)| holds(bytes)).map(|(_, place)| place).collect()
     }
 
     /// The events of a query of `GET /v1/events`, as the merchant lists them.

@@ -10,6 +10,7 @@ mod merchant;
 mod multipart;
 #[path = "../../shared/postgres.rs"]
 mod postgres;
+#[path = "../../shared/result.rs"]
 mod result;
 mod sandbox;
 mod scene;

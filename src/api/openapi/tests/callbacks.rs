@@ -55,7 +55,15 @@ fn worker(api: &Api) -> CallbackWorker {
     let config = CallbackConfig { timeout: time, ca_file: None, retry: vec![time] };
     let window = &api.window;
     let wake = Arc::clone(&window.callback_wake);
-    CallbackWorker::new(Arc::clone(&window.store), window.results.clone(), connector, config, wake)
+    CallbackWorker::new(
+        Arc::clone(&window.store),
+        window.results.clone(),
+        connector,
+        config,
+        wake,
+        Arc::default(),
+        Arc::default(),
+    )
 }
 
 /// Holds a callback against its description; says which it is.

@@ -24,6 +24,7 @@ impl Query {
         self.0.get(name).map_or("", String::as_str)
     }
 
+    #[allow(dead_code, reason = "not every suite asks")]
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
