@@ -56,6 +56,8 @@ kinds! {
         "See the list of calls in the documentation.";
     SESSION_ENDED = 409 "session-ended" "The session has ended and does not change any more"
         "Read it with GET /v1/sessions/{id}; its outcome is final.";
+    EVENT_UNADDRESSED = 409 "event-unaddressed" "The event has no address to go to"
+        "Its session had no `callbackUrl`. Read the event or the session; there is nobody to call.";
     PROVIDER_NOT_SET = 409 "provider-not-set" "The merchant has no provider credentials for this mode"
         "The operator sets them with `vezne merchant set-provider`.";
     PAYLOAD_TOO_LARGE = 413 "payload-too-large" "The body is over 16 KiB"

@@ -32,8 +32,12 @@ pub mod egress;
 #[forbid(unsafe_code)]
 pub mod error;
 #[forbid(unsafe_code)]
+pub mod failpoint;
+#[forbid(unsafe_code)]
 pub mod handoff;
 pub mod hardening;
+#[forbid(unsafe_code)]
+pub mod health;
 #[forbid(unsafe_code)]
 pub mod id;
 #[forbid(unsafe_code)]
@@ -48,6 +52,8 @@ pub mod page;
 pub mod provider;
 #[forbid(unsafe_code)]
 pub mod residue;
+#[forbid(unsafe_code)]
+pub mod retention;
 #[forbid(unsafe_code)]
 pub mod routes;
 #[cfg(feature = "sandbox")]

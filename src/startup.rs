@@ -1,24 +1,31 @@
 //! Builds the service from its configuration, then runs it. The only place that
 //! names concrete backends.
 
+mod drain;
 mod store;
 
 pub use store::{migrate_store, open_store};
 
-use crate::config::{CardTokenConfig, Config, EgressConfig};
+use crate::config::{CardTokenConfig, Config, EgressConfig, RetentionConfig};
 use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsError, client_config};
 use crate::handoff::{CallbackWorker, Results};
 use crate::hardening::limits::Limits;
+use crate::hardening::process::{Finding, Outcome, Report};
 use crate::hardening::secret::fill_random;
 use crate::hardening::{KeyringError, MasterKeyError, MasterKeys, request_head, stack};
+use crate::health::Health;
 use crate::intake::FormTokens;
+use crate::merchant::Mode;
 use crate::page::{Pages, Violations};
-use crate::provider::CardTokenizer;
 use crate::provider::card_token::{self, CardTokenClient};
+use crate::provider::{CardTokenizer, Gate};
+use crate::retention;
 use crate::routes;
+use crate::server::proxy_protocol::ProxyPeers;
 use crate::server::{self, CertificateError, ReloadingCertificate};
 use crate::store::{SharedStore, StoreError};
-use crate::window::{InFlight, Leases, Providers, Window};
+use crate::telemetry::Metrics;
+use crate::window::{Gates, InFlight, Leases, Providers, Window};
 use actix_server::Server;
 use actix_web::web::Data;
 use rustls::ClientConfig;
@@ -29,7 +36,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 /// Added to the provider's time for a claim's lease: the commit, and clocks
 /// that do not tick alike.
@@ -40,6 +47,8 @@ const SWEEP_PERIOD: Duration = Duration::from_secs(1);
 const SWEEP_BATCH: u32 = 100;
 /// Pause between looks at the certificate's files.
 const CERTIFICATE_PERIOD: Duration = Duration::from_secs(5);
+/// Connections of the private listener.
+const TELEMETRY_CONNECTIONS: usize = 64;
 /// How long an idle connection waits for its form: people look for their card.
 const KEEP_ALIVE: Duration = Duration::from_mins(3);
 
@@ -75,13 +84,23 @@ pub enum StartupError {
     Listen(#[from] io::Error),
 }
 
+/// Sockets to serve on, bound before the process is hardened.
+pub struct Listeners {
+    /// For cardholders and merchants.
+    pub window: Vec<TcpListener>,
+    /// For the operator: health and metrics.
+    pub telemetry: Option<TcpListener>,
+}
+
 /// A window that is bound to its addresses and not yet serving.
 pub struct Application {
     server: Server,
     addresses: Vec<SocketAddr>,
+    telemetry: Option<(Server, SocketAddr)>,
     callbacks: CallbackWorker,
     certificate: Option<Arc<ReloadingCertificate>>,
     window: Arc<Window>,
+    retention: RetentionConfig,
     drain: Duration,
 }
 
@@ -91,26 +110,28 @@ impl Application {
     ///
     /// # Errors
     /// [`StartupError`]; nothing is left running.
-    pub fn build(config: &Config, master_keys: MasterKeys, listeners: Vec<TcpListener>) -> Result<Self, StartupError> {
+    pub fn build(config: &Config, master_keys: MasterKeys, listeners: Listeners) -> Result<Self, StartupError> {
         // The library's random generator seeds itself on its first use, for a
         // tenth of a second: now, not in the first cardholder's handshake.
         fill_random(&mut [0]);
         let store = if config.store.migrate { migrate_store(config)?.0 } else { open_store(config)? };
         let tls = ProviderTls::load(config)?;
-        let window = Arc::new(window(config, &master_keys, Arc::clone(&store))?);
-        // What was derived from them is where it is used; they themselves are wiped.
-        drop(master_keys);
         let certificate = match (&config.server.certificate, &config.server.private_key) {
             (Some(certificate), Some(key)) if !config.server.danger_plain_http => {
                 Some(ReloadingCertificate::load(certificate, key)?)
             }
             _ => None,
         };
-        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
+        let window = Arc::new(window(config, &master_keys, store, certificate.clone())?);
+        // What was derived from them is where it is used; they themselves are wiped.
+        drop(master_keys);
+        let addresses = listeners.window.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
         let callbacks = callback_worker(config, &window)?;
-        let server = serve(config, listeners, certificate.clone(), Arc::clone(&window), tls)?;
+        let telemetry = listeners.telemetry.map(|listener| serve_telemetry(listener, &window)).transpose()?;
+        let server = serve(config, listeners.window, certificate.clone(), Arc::clone(&window), tls)?;
         let drain = Duration::from_secs(config.server.shutdown_seconds);
-        Ok(Self { server, addresses, callbacks, certificate, window, drain })
+        let retention = config.retention.clone();
+        Ok(Self { server, addresses, telemetry, callbacks, certificate, window, retention, drain })
     }
 
     /// Where it listens; tells the port where 0 was asked for.
@@ -119,42 +140,71 @@ impl Application {
         &self.addresses
     }
 
+    /// Where the private listener is.
+    #[must_use]
+    pub fn telemetry_address(&self) -> Option<SocketAddr> {
+        self.telemetry.as_ref().map(|(_, address)| *address)
+    }
+
+    /// Lets the metrics tell what the hardening has achieved.
+    pub fn tell_hardening(&self, report: &Report) {
+        for Finding { measure, outcome, .. } in &report.0 {
+            let all = Outcome::ALL.map(|outcome| [*measure, outcome.name()]);
+            self.window.metrics.hardening.choose(all, [measure, outcome.name()]);
+        }
+    }
+
     /// Serves until `shutdown` resolves, then takes no new connections, lets
-    /// requests in flight end within `server.shutdown_seconds`, and returns.
+    /// requests in flight end within `server.shutdown_seconds`, cuts off what
+    /// has not, and returns.
     ///
     /// # Errors
     /// The server's own failure.
     pub async fn run_until(self, shutdown: impl Future<Output = ()> + 'static) -> io::Result<()> {
         let handle = self.server.handle();
-        let window = Arc::clone(&self.window);
-        let patience = self.drain;
-        actix_rt::spawn(async move {
-            shutdown.await;
-            tracing::info!(count = window.in_flight.count(), "draining");
-            handle.pause().await;
-            // Cards whose browsers have gone hold no connection open, and their
-            // answers are awaited all the same.
-            let _ = tokio::time::timeout(patience, window.in_flight.none()).await;
-            handle.stop(true).await;
-        });
-        actix_rt::spawn(self.callbacks.run());
-        actix_rt::spawn(sweep(self.window));
+        let mut running = actix_rt::spawn(self.server);
+        let telemetry = self.telemetry.map(|(server, _)| actix_rt::spawn(server));
+        let (stop_callbacks, stopping) = oneshot::channel::<()>();
+        let callbacks = actix_rt::spawn(self.callbacks.run_until(async { drop(stopping.await) }, self.drain));
+        actix_rt::spawn(retention::enforce(Arc::clone(&self.window.store), self.retention));
+        actix_rt::spawn(sweep(Arc::clone(&self.window)));
         if let Some(certificate) = self.certificate {
             actix_rt::spawn(certificate.watch(CERTIFICATE_PERIOD));
         }
-        self.server.await
+        let ended = tokio::select! {
+            ended = &mut running => {
+                drop(stop_callbacks);
+                ended?
+            }
+            () = shutdown => {
+                drop(stop_callbacks);
+                drain::drain(&self.window, &handle, running, self.drain).await
+            }
+        };
+        // What is on the wire may end within the same time; the rest is handed back.
+        let _ = callbacks.await;
+        if let Some(telemetry) = telemetry {
+            telemetry.abort();
+        }
+        ended
     }
 }
 
-fn window(config: &Config, keys: &MasterKeys, store: SharedStore) -> Result<Window, StartupError> {
+fn window(
+    config: &Config,
+    keys: &MasterKeys,
+    store: SharedStore,
+    certificate: Option<Arc<ReloadingCertificate>>,
+) -> Result<Window, StartupError> {
     let sealer = Arc::new(keys.sealer()?);
+    let metrics = Arc::new(Metrics::of(store.meter()));
     let lease = |upstream: &CardTokenConfig| upstream.timeout + LEASE_MARGIN;
     Ok(Window {
         results: Results::new(Arc::clone(&store), Arc::clone(&sealer)),
         form_tokens: FormTokens::new(keys)?,
         pages: Pages::new().with_privacy_notice(config.page.privacy_url.as_deref()),
         violations: Violations::default(),
-        limits: Limits::new(&config.limits),
+        limits: Limits::new(&config.limits, metrics.limited.clone()),
         public_url: config.server.public_url.clone(),
         with_hsts: config.server.wants_hsts(),
         default_locale: config.locale.clone(),
@@ -164,10 +214,22 @@ fn window(config: &Config, keys: &MasterKeys, store: SharedStore) -> Result<Wind
             live: config.provider.live.as_ref().filter(|_| config.live).map(lease),
         },
         callback_wake: Arc::new(Notify::new()),
+        paused_endpoints: Arc::default(),
         in_flight: InFlight::default(),
+        gates: gates(config, &metrics),
+        health: Health::new(certificate),
+        metrics,
         store,
         sealer,
     })
+}
+
+fn gates(config: &Config, metrics: &Arc<Metrics>) -> Gates {
+    let gate = |mode, upstream: &CardTokenConfig| Gate::new(mode, upstream.breaker.clone(), Arc::clone(metrics));
+    Gates {
+        test: config.provider.test.as_ref().map(|upstream| gate(Mode::Test, upstream)),
+        live: config.provider.live.as_ref().filter(|_| config.live).map(|upstream| gate(Mode::Live, upstream)),
+    }
 }
 
 fn callback_worker(config: &Config, window: &Window) -> Result<CallbackWorker, StartupError> {
@@ -184,6 +246,8 @@ fn callback_worker(config: &Config, window: &Window) -> Result<CallbackWorker, S
         connector,
         config.callback.clone(),
         Arc::clone(&window.callback_wake),
+        Arc::clone(&window.paused_endpoints),
+        Arc::clone(&window.metrics),
     ))
 }
 
@@ -202,6 +266,8 @@ fn serve(
         shutdown_timeout: Duration::from_secs(config.server.shutdown_seconds),
         on_request: Some(request_head::cut_loose),
         on_close: Some(forget_connection),
+        proxies: ProxyPeers::new(&config.server.proxy_protocol_from),
+        traffic: window.metrics.traffic.clone(),
         ..server::Options::default()
     };
     let window = Data::from(window);
@@ -209,6 +275,21 @@ fn serve(
     Ok(server::serve("window", listeners, server_tls, &options, move || {
         routes::application(window.clone(), tls.providers(&egress))
     })?)
+}
+
+/// The private listener, in plain HTTP on a thread of its own.
+fn serve_telemetry(listener: TcpListener, window: &Arc<Window>) -> Result<(Server, SocketAddr), StartupError> {
+    let address = listener.local_addr()?;
+    let options = server::Options {
+        workers: 1,
+        max_connections: TELEMETRY_CONNECTIONS,
+        on_request: Some(request_head::cut_loose),
+        on_close: Some(forget_connection),
+        ..server::Options::default()
+    };
+    let window = Data::from(Arc::clone(window));
+    let server = server::serve("telemetry", vec![listener], None, &options, move || routes::private(window.clone()))?;
+    Ok((server, address))
 }
 
 /// Nothing of a connection that has ended stays with its thread.
@@ -257,6 +338,7 @@ async fn sweep(window: Arc<Window>) {
         });
         if ended > 0 {
             tracing::info!(count = ended, "sessions ended by time");
+            window.metrics.sessions_ended.more(["expired"], ended.into());
             window.callback_wake.notify_one();
         }
         // A full batch means that more are waiting.

@@ -23,6 +23,7 @@ mod tests {
     use crate::hardening::limits::Limits;
     use crate::hardening::request_head::cut_loose;
     use crate::hardening::{MasterKey, MasterKeys, SealContext, SecretText};
+    use crate::health::Health;
     use crate::id::{KeyId, MerchantId, SessionId};
     use crate::intake::FormTokens;
     use crate::merchant::{AllowList, ApiKey, Merchant, Mode};
@@ -30,7 +31,8 @@ mod tests {
     use crate::routes;
     use crate::session::{Claimed, Completion, Release, SessionRequest};
     use crate::store::{ClaimOutcome, MerchantStore, NewApiKey, NewSecret, SecretKind, SqliteStore};
-    use crate::window::{InFlight, Leases, Providers, Window};
+    use crate::telemetry::metrics::Counts;
+    use crate::window::{Gates, InFlight, Leases, Providers, Window};
     use actix_web::http::header::{AUTHORIZATION, HeaderMap};
     use actix_web::test::{TestRequest, call_service, init_service, read_body};
     use actix_web::web::Data;
@@ -90,14 +92,18 @@ mod tests {
                 form_tokens: FormTokens::new(&master_keys).unwrap(),
                 pages: Pages::new(),
                 violations: Violations::default(),
-                limits: Limits::new(&LimitsConfig { api_per_second: 1000, page_per_minute: 1 }),
+                limits: Limits::new(&LimitsConfig { api_per_second: 1000, page_per_minute: 1 }, Counts::new(["limit"])),
                 public_url: "https://pay.example/".parse().unwrap(),
                 with_hsts: true,
                 default_locale: "tr".to_owned(),
                 callback_ports: vec![443],
                 leases: Leases { test: Some(LEASE), live: None },
                 callback_wake: Arc::new(Notify::new()),
+                paused_endpoints: Arc::default(),
                 in_flight: InFlight::default(),
+                gates: Gates::default(),
+                metrics: Arc::default(),
+                health: Health::default(),
                 store,
                 sealer,
             });

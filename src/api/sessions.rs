@@ -2,6 +2,7 @@
 
 use super::body::json;
 use super::caller::Caller;
+use super::cursor;
 use crate::error::{self, Problem};
 use crate::handoff::result::rfc3339;
 use crate::hardening::SecretText;
@@ -13,7 +14,6 @@ use crate::window::Window;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -38,6 +38,7 @@ pub async fn create(
     // Everything that can fail comes before the session is there.
     let key = signing_key(&window, &caller).await?;
     let session = window.store.create_session(new).await?;
+    window.metrics.sessions_created.one([session.mode.name()]);
     tracing::info!(session = session.id.as_str(), merchant = caller.merchant.id.as_str(), "session created");
     let mut body = describe(&window, &key, &session)?;
     body.insert("url".to_owned(), json!(window.session_url(secret.expose()).expose()));
@@ -66,7 +67,12 @@ pub async fn cancel(caller: Caller, id: Path<String>, window: Data<Window>) -> R
     let key = signing_key(&window, &caller).await?;
     let (mut answer, session) = match window.store.cancel(session.id.clone()).await? {
         CancelOutcome::Requested(session) => (HttpResponse::Accepted(), session),
-        CancelOutcome::Ended(session) if session.status == Status::Canceled => (HttpResponse::Ok(), session),
+        CancelOutcome::Ended(ended) if ended.status == Status::Canceled => {
+            if !session.status.has_ended() {
+                window.metrics.sessions_ended.one([ended.status.name()]);
+            }
+            (HttpResponse::Ok(), ended)
+        }
         CancelOutcome::Ended(session) => {
             let detail = format!("the session is {}", session.status.name());
             return Err(Problem::new(&error::SESSION_ENDED).detail(detail));
@@ -103,20 +109,24 @@ pub async fn list(
         return Err(invalid("limit must be 1 to 100"));
     }
     let status = asked.status.map(|name| Status::parse(&name).ok_or_else(|| invalid("there is no such status")));
-    let after = asked.cursor.map(|text| read_cursor(&text).ok_or_else(|| invalid("cursor is not one of ours")));
+    let after = asked
+        .cursor
+        .map(|text| cursor::read(&text, SessionId::parse).ok_or_else(|| invalid("cursor is not one of ours")));
+    let after = after.transpose()?.map(|(created_at, id)| SessionCursor { created_at, id });
     let key = signing_key(&window, &caller).await?;
     let query = SessionQuery {
         merchant: caller.merchant.id,
         mode: caller.mode,
         status: status.transpose()?,
         conversation_id: asked.conversation_id,
-        after: after.transpose()?,
+        after,
         limit,
     };
     let page = window.store.sessions(query).await?;
     let data: Vec<_> =
         page.sessions.iter().map(|session| describe(&window, &key, session)).collect::<Result<_, _>>()?;
-    Ok(HttpResponse::Ok().json(json!({ "data": data, "nextCursor": page.next.as_ref().map(write_cursor) })))
+    let next = page.next.map(|next| cursor::write(next.created_at, next.id.as_str()));
+    Ok(HttpResponse::Ok().json(json!({ "data": data, "nextCursor": next })))
 }
 
 async fn find(caller: &Caller, id: &str, window: &Window) -> Result<Session, Problem> {
@@ -155,14 +165,4 @@ fn describe(window: &Window, key: &SecretText, session: &Session) -> Result<Map<
     ];
     body.extend(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     Ok(body)
-}
-
-fn write_cursor(cursor: &SessionCursor) -> String {
-    BASE64URL_NOPAD.encode(format!("{}:{}", cursor.created_at, cursor.id).as_bytes())
-}
-
-fn read_cursor(text: &str) -> Option<SessionCursor> {
-    let text = String::from_utf8(BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok()?;
-    let (created_at, id) = text.split_once(':')?;
-    Some(SessionCursor { created_at: created_at.parse().ok()?, id: SessionId::parse(id)? })
 }

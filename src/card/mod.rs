@@ -6,6 +6,7 @@
 
 mod brand;
 mod cvv;
+pub mod digits;
 mod expiry;
 mod pan;
 mod spot;

@@ -34,6 +34,9 @@ fn summary(config: &Config) -> String {
     for address in &config.server.listen {
         say("listen", &format!("{address}, {protocol}"));
     }
+    if let Some(address) = config.telemetry.listen {
+        say("telemetry", &format!("{address}, plain HTTP"));
+    }
     say("public URL", config.server.public_url.as_str());
     say("test keys", &upstream(config.provider.test.as_ref()));
     let live = config.provider.live.as_ref().filter(|_| config.live);

@@ -6,6 +6,7 @@ use super::{Failure, residue};
 use crate::config::{CardTokenConfig, Config, HardeningMode};
 use crate::egress::{Connector, Resolver};
 use crate::hardening::process::Outcome;
+use crate::health::DAYS_TO_RENEW;
 use crate::provider::card_token;
 use crate::server::ReloadingCertificate;
 use clap::ValueHint;
@@ -57,7 +58,7 @@ async fn examine(config: &Config, file: Option<&Path>) -> u32 {
     }
     if let (Some(certificate), Some(key)) = (&config.server.certificate, &config.server.private_key) {
         match ReloadingCertificate::load(certificate, key) {
-            Ok(_) => Findings::good("certificate and its key"),
+            Ok(pair) => findings.certificate(&pair),
             Err(error) => findings.bad("certificate and its key", &error.to_string()),
         }
     }
@@ -121,6 +122,17 @@ impl Findings {
         match census.under_previous() {
             0 => {}
             count => println!("warn  {count} sealed records are under the previous master key: vezne keys rotate"),
+        }
+    }
+
+    /// A certificate that is over is refused by every browser.
+    fn certificate(&mut self, pair: &ReloadingCertificate) {
+        let what = "certificate and its key";
+        match pair.days_left() {
+            Some(..0) => self.bad(what, "the certificate is over"),
+            Some(days @ 0..DAYS_TO_RENEW) => println!("warn  {what}: {days} days left"),
+            Some(days) => Self::good(&format!("{what}, {days} days left")),
+            None => Self::good(what),
         }
     }
 

@@ -5,6 +5,7 @@ mod check_config;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
+mod events;
 mod failure;
 mod hardening_self_test;
 pub mod keys;
@@ -49,6 +50,9 @@ enum Verb {
     /// Create, show and change merchants, their keys and their secrets
     #[command(subcommand)]
     Merchant(merchant::Verb),
+    /// List, show, redeliver and follow what merchants are told
+    #[command(subcommand)]
+    Events(events::Verb),
     /// Make a master key, replace it, see what rests under which
     #[command(subcommand)]
     Keys(keys::Verb),
@@ -87,6 +91,7 @@ impl Command {
             #[cfg(feature = "sandbox")]
             Verb::Sandbox(args) => sandbox::run(args),
             Verb::Merchant(verb) => merchant::run(verb),
+            Verb::Events(verb) => events::run(verb),
             Verb::Keys(verb) => keys::run(verb),
             Verb::Migrate(args) => migrate::run(&args),
             Verb::Backup(args) => backup::run(&args),

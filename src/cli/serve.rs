@@ -2,16 +2,18 @@
 
 use super::Failure;
 use crate::config::{Config, HardeningMode};
+#[cfg(feature = "sandbox")]
+use crate::failpoint;
 use crate::hardening::MasterKeys;
 #[cfg(feature = "sandbox")]
 use crate::hardening::leave_out::{self, Part};
-use crate::hardening::process::{Plan, harden};
+use crate::hardening::process::{Plan, Report, harden};
 #[cfg(feature = "sandbox")]
 use crate::intake;
-use crate::startup::{Application, StartupError};
+use crate::server::ShutdownSignals;
+use crate::startup::{Application, Listeners, StartupError};
 use crate::{server, telemetry};
 use clap::ValueHint;
-use std::net::TcpListener;
 use std::path::PathBuf;
 
 /// Run the window until it is told to stop (SIGTERM, SIGINT), then drain.
@@ -39,6 +41,9 @@ pub struct Args {
     danger_panic_on_card: bool,
 }
 
+/// The exit code of a process that a second signal has ended.
+const STOPPED_AT_ONCE: i32 = 1;
+
 /// Runs until a signal comes.
 ///
 /// # Errors
@@ -56,17 +61,21 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let master_keys = MasterKeys::load(&config.keys).map_err(StartupError::from)?;
     let listeners = listeners(&config, args.listen_stdin)?;
     config.server.fix_workers();
-    protect(&config)?;
+    let hardening = protect(&config)?;
     if let Some(parent) = args.with_parent {
         // A change of user forgets it.
         server::end_with_parent(parent).map_err(|error| Failure::unavailable(error.to_string()))?;
     }
     actix_rt::System::new().block_on(async move {
-        let shutdown = server::shutdown_signal().map_err(|error| Failure::internal(error.to_string()))?;
+        let shutdown = shutdown()?;
         let live = config.live;
         let application = Application::build(&config, master_keys, listeners)?;
+        application.tell_hardening(&hardening);
         for address in application.addresses() {
             tracing::info!(address = %address, live, version = env!("CARGO_PKG_VERSION"), "serving");
+        }
+        if let Some(address) = application.telemetry_address() {
+            tracing::info!(address = %address, "telemetry");
         }
         application.run_until(shutdown).await.map_err(|error| Failure::internal(error.to_string()))?;
         tracing::info!("stopped");
@@ -74,24 +83,40 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     })
 }
 
-fn listeners(config: &Config, from_stdin: bool) -> Result<Vec<TcpListener>, Failure> {
-    if from_stdin {
+/// Resolves at the first signal; a second one ends the process at once.
+fn shutdown() -> Result<impl Future<Output = ()> + 'static, Failure> {
+    let mut signals = ShutdownSignals::catch().map_err(|error| Failure::internal(error.to_string()))?;
+    Ok(async move {
+        signals.next().await;
+        actix_rt::spawn(async move {
+            signals.next().await;
+            tracing::warn!("stopped at once by a second signal");
+            std::process::exit(STOPPED_AT_ONCE);
+        });
+    })
+}
+
+fn listeners(config: &Config, from_stdin: bool) -> Result<Listeners, Failure> {
+    let window = if from_stdin {
         let listener = server::stdin_listener();
-        return listener.map(|one| vec![one]).map_err(|error| Failure::usage(format!("--listen-stdin: {error}")));
-    }
-    server::bind(&config.server.listen).map_err(|error| StartupError::from(error).into())
+        listener.map(|one| vec![one]).map_err(|error| Failure::usage(format!("--listen-stdin: {error}")))?
+    } else {
+        server::bind(&config.server.listen).map_err(StartupError::from)?
+    };
+    let telemetry = server::bind(config.telemetry.listen.as_slice()).map_err(StartupError::from)?.pop();
+    Ok(Listeners { window, telemetry })
 }
 
 /// Hardens this process for ever. Files, sockets and threads that are made from
 /// here on are made behind it.
-fn protect(config: &Config) -> Result<(), Failure> {
+fn protect(config: &Config) -> Result<Report, Failure> {
     let report = harden(&Plan::new(config)).map_err(|error| Failure::unavailable(error.to_string()))?;
     report.log();
     match report.missing() {
         Some(missing) if config.hardening == HardeningMode::Require => {
             Err(Failure::unavailable(format!("hardening = \"require\", and this is missing:\n  {missing}")))
         }
-        _ => Ok(()),
+        _ => Ok(report),
     }
 }
 
@@ -99,10 +124,14 @@ fn protect(config: &Config) -> Result<(), Failure> {
 #[cfg(feature = "sandbox")]
 fn endanger(args: &Args, config: &Config) -> Result<(), Failure> {
     let Args { danger_leave_out, danger_panic_on_card, .. } = args;
-    if config.live && (*danger_panic_on_card || !danger_leave_out.is_empty()) {
+    let failpoint = failpoint::arm().map_err(Failure::usage)?;
+    if config.live && (*danger_panic_on_card || !danger_leave_out.is_empty() || failpoint.is_some()) {
         return Err(Failure::usage(
-            "--danger-leave-out, --danger-panic-on-card: not where `live = true`: real cards are taken there",
+            "--danger-leave-out, --danger-panic-on-card, VEZNE_FAILPOINT: not where `live = true`: real cards are taken there",
         ));
+    }
+    if let Some(name) = failpoint {
+        tracing::warn!(setting = name, "this process ends at a failpoint");
     }
     for &part in danger_leave_out {
         leave_out::leave_out(part);

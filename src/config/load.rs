@@ -4,12 +4,13 @@ use super::mistake::{Mistake, Mistakes, Origin};
 use super::reader::Reader;
 use super::source::{Environment, Source, is_ours};
 use super::{CallbackConfig, Config, EgressConfig, HardeningMode, KeysConfig, LimitsConfig, LogConfig};
-use super::{PageConfig, ProviderConfig, ServerConfig, StoreConfig};
+use super::{PageConfig, ProviderConfig, RetentionConfig, ServerConfig, StoreConfig, TelemetryConfig};
 use crate::hardening::environment;
 use crate::languages;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 /// Longest configuration file that is read, in bytes.
 const LONGEST_FILE: u64 = 1 << 20;
@@ -62,8 +63,10 @@ impl Config {
         let keys = KeysConfig::read(reader);
         let provider = ProviderConfig::read(reader, live);
         let callback = CallbackConfig::read(reader);
+        let retention = RetentionConfig::read(reader, &callback.retry);
         let egress = EgressConfig::read(reader);
         let limits = LimitsConfig::read(reader);
+        let telemetry = TelemetryConfig::read(reader);
         let log = LogConfig::read(reader);
         Some(Self {
             live,
@@ -75,8 +78,10 @@ impl Config {
             keys: keys?,
             provider,
             callback,
+            retention,
             egress,
             limits,
+            telemetry,
             log,
         })
     }
@@ -93,10 +98,28 @@ impl Config {
         if !self.live && self.provider.live.is_some() {
             warnings.push("provider.card_token.live: not used while live = false".into());
         }
+        if self.server.shutdown_seconds < self.longest_call().as_secs() {
+            warnings.push(
+                "server.shutdown_seconds: less than timeout_ms of a provider: a stop may cut a card off on its way"
+                    .into(),
+            );
+        }
+        for network in self.server.proxy_protocol_from.iter().filter(|network| network.prefix_len() == 0) {
+            warnings.push(format!("server.proxy_protocol_from: {network} lets every client say who it is"));
+        }
         for network in self.egress.allow.iter().filter(|network| network.prefix_len() == 0) {
             warnings.push(format!("egress.allow: {network} lets callbacks reach every address, this machine's too"));
         }
         warnings
+    }
+}
+
+impl Config {
+    /// The longest that a call of a provider in use may take.
+    fn longest_call(&self) -> Duration {
+        let live = self.provider.live.as_ref().filter(|_| self.live);
+        let calls = [self.provider.test.as_ref(), live].into_iter().flatten().map(|provider| provider.timeout);
+        calls.max().unwrap_or_default()
     }
 }
 

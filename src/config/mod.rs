@@ -13,16 +13,19 @@ mod mistake;
 mod nearest;
 mod provider;
 mod reader;
+mod retention;
 mod server;
 mod settings;
 mod source;
 mod store;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
 pub use keys::{KeySource, KeysConfig};
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use provider::{CardTokenConfig, ProviderConfig};
+pub use retention::RetentionConfig;
 pub use server::ServerConfig;
 pub use settings::{
     CallbackConfig, Config, DEFAULT_RETRY_SECONDS, EgressConfig, HardeningMode, LimitsConfig, LogConfig, LogFormat,
@@ -30,3 +33,4 @@ pub use settings::{
 };
 pub use source::Environment;
 pub use store::{Backend, PostgresConfig, PostgresHost, StoreConfig};
+pub use telemetry::TelemetryConfig;

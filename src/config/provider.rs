@@ -2,6 +2,7 @@
 
 use super::reader::Reader;
 use super::source::Value;
+use crate::provider::breaker::BreakerSettings;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -40,6 +41,12 @@ pub struct CardTokenConfig {
     pub merchant_codes: Vec<String>,
     /// `unique_conversation_ids`: append `-2`, `-3` from the second attempt on. Default false.
     pub unique_conversation_ids: bool,
+    /// `breaker_failures`: failed calls in a row that stop further ones for a
+    /// while; 0 never does. Default 10, at most 1000. `breaker_window_seconds`: time
+    /// within which they must happen. Default 60, 1 to 3600. `breaker_pause_ms`:
+    /// the first pause. Default 5000, 100 to 600000. `breaker_longest_pause_ms`:
+    /// what it doubles up to. Default 60000, 100 to 3600000.
+    pub breaker: BreakerSettings,
 }
 
 impl ProviderConfig {
@@ -68,6 +75,7 @@ impl CardTokenConfig {
         let retry_codes = reader.list(&key("retry_codes"), 0..=20, CODES, provider_code);
         let merchant_codes = reader.list(&key("merchant_codes"), 0..=20, CODES, provider_code);
         let unique_conversation_ids = reader.flag(&key("unique_conversation_ids"));
+        let breaker = breaker(reader, section);
         Some(Self {
             url: url?,
             ca_file,
@@ -78,6 +86,7 @@ impl CardTokenConfig {
             retry_codes: retry_codes.unwrap_or_else(|| vec!["0009".into(), "0015".into()]),
             merchant_codes: merchant_codes.unwrap_or_else(|| vec!["0001".into(), "0003".into()]),
             unique_conversation_ids,
+            breaker,
         })
     }
 }
@@ -111,4 +120,14 @@ fn timeouts(reader: &mut Reader<'_>, section: &str) -> (Duration, Duration) {
         reader.refuse(&connect_key, "a time above timeout_ms", "at most timeout_ms, which includes it");
     }
     (connect_timeout.min(timeout), timeout)
+}
+
+/// When failing calls stop further ones.
+fn breaker(reader: &mut Reader<'_>, section: &str) -> BreakerSettings {
+    let key = |name: &str| format!("{section}.breaker_{name}");
+    let failures = reader.number(&key("failures"), 10, 0..=1000, "failed calls");
+    let window = Duration::from_secs(reader.number(&key("window_seconds"), 60, 1..=3600, "seconds"));
+    let pause = reader.milliseconds(&key("pause_ms"), 5_000, 100..=600_000);
+    let longest_pause = reader.milliseconds(&key("longest_pause_ms"), 60_000, 100..=3_600_000);
+    BreakerSettings { failures, window, pause, longest_pause: longest_pause.max(pause) }
 }

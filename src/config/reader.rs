@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -108,6 +109,19 @@ impl<'a> Reader<'a> {
             }
             let parse_item = |(place, item)| parse(item).ok_or_else(|| format!("{} as item {place}", item.shape()));
             (1_usize..).zip(&items).map(parse_item).collect()
+        })
+    }
+
+    /// An `address:port` that `accept` takes, or what it finds instead.
+    pub(super) fn address(
+        &mut self,
+        key: &str,
+        wanted: &str,
+        accept: impl Fn(SocketAddr) -> Result<(), String>,
+    ) -> Option<SocketAddr> {
+        self.value(key, wanted, |value| {
+            let address = value.text().and_then(|text| text.parse().ok()).ok_or_else(|| value.shape())?;
+            accept(address).map(|()| address)
         })
     }
 

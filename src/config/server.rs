@@ -1,6 +1,7 @@
 //! Where and how the window listens.
 
 use super::reader::Reader;
+use ipnet::IpNet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use url::Url;
@@ -27,6 +28,9 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// `shutdown_seconds`: how long requests in flight may take to end. Default 30, at most 3600.
     pub shutdown_seconds: u64,
+    /// `proxy_protocol_from`: networks (CIDR) of balancers whose connections begin
+    /// with a PROXY protocol header of version 2. Default none, at most 64.
+    pub proxy_protocol_from: Vec<IpNet>,
     /// `danger_plain_http`: serve without TLS. Warns at start; refused when `live`.
     pub danger_plain_http: bool,
 }
@@ -42,6 +46,7 @@ impl ServerConfig {
         let workers = reader.number("server.workers", 0, 0..=512, "threads");
         let max_connections = reader.number("server.max_connections", 10_000, 1..=1_000_000, "connections");
         let shutdown_seconds = reader.number("server.shutdown_seconds", 30, 1..=3600, "seconds");
+        let proxies = reader.list("server.proxy_protocol_from", 0..=64, PROXIES, |item| item.text()?.parse().ok());
         Some(Self {
             listen: listen.unwrap_or_else(|| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8443))]),
             public_url: public_url?,
@@ -51,12 +56,14 @@ impl ServerConfig {
             workers,
             max_connections,
             shutdown_seconds,
+            proxy_protocol_from: proxies.unwrap_or_default(),
             danger_plain_http,
         })
     }
 }
 
 const LISTEN: &str = r#"1 to 16 of address:port, such as ["0.0.0.0:8443", "[::]:8443"]"#;
+const PROXIES: &str = r#"at most 64 networks of balancers, such as ["10.0.0.0/24"]"#;
 const USER: &str = r#"a user's name or number other than root's, such as "vezne""#;
 const PUBLIC_URL: &str = r#"an https origin without a path, such as "https://pay.example.com""#;
 

@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::source::Value;
-use super::{KeysConfig, ProviderConfig, ServerConfig, StoreConfig};
+use super::{KeysConfig, ProviderConfig, RetentionConfig, ServerConfig, StoreConfig, TelemetryConfig};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,10 +44,14 @@ pub struct Config {
     pub provider: ProviderConfig,
     /// `[callback]`
     pub callback: CallbackConfig,
+    /// `[retention]`
+    pub retention: RetentionConfig,
     /// `[egress]`
     pub egress: EgressConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
+    /// `[telemetry]`
+    pub telemetry: TelemetryConfig,
     /// `[log]`
     pub log: LogConfig,
 }

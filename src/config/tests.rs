@@ -120,6 +120,7 @@ fn the_example_loads_as_it_is_and_with_every_line_in_force() {
     full.page.privacy_url = None;
     full.callback.ca_file = None;
     full.server.user = None;
+    full.telemetry.listen = None;
     full.store = brief.store.clone();
     let test = full.provider.test.as_mut().unwrap();
     (test.ca_file, test.client_certificate, test.client_key) = (None, None, None);
@@ -190,7 +191,7 @@ fn the_documented_defaults_are_the_defaults() {
         assert_eq!(format!("{set:?}"), format!("{unset:?}"), "{} = {value}", row.key);
         seen += 1;
     }
-    assert_eq!(seen, 28);
+    assert_eq!(seen, 36);
 }
 
 #[test]
@@ -209,7 +210,7 @@ fn the_documented_bounds_are_the_bounds() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 11);
+    assert_eq!(seen, 16);
 }
 
 #[test]
@@ -704,4 +705,36 @@ fn a_file_that_cannot_be_read_is_a_mistake() {
         assert!(report.contains(found), "{report}");
     }
     assert!(Config::load(Some(&folder.0)).is_err() && Config::load(Some(&folder.0.join("absent.toml"))).is_err());
+}
+
+#[test]
+fn the_private_listener_is_on_loopback_unless_it_may_be_reached() {
+    let folder = Folder::new();
+    for (lines, fits) in [
+        ("telemetry.listen = '127.0.0.1:9464'", true),
+        ("telemetry.listen = '[::1]:9464'", true),
+        ("telemetry.listen = '0.0.0.0:9464'", false),
+        ("telemetry.listen = '10.0.0.1:9464'", false),
+        ("telemetry.listen = '10.0.0.1:9464'\ntelemetry.allow_remote = true", true),
+        ("telemetry.listen = 'localhost:9464'", false),
+        ("telemetry.listen = 9464", false),
+    ] {
+        let read = folder.read(&format!("{LEAST}\n{lines}"));
+        assert_eq!(read.is_ok(), fits, "{lines}");
+        if let Err(mistakes) = read {
+            assert_eq!(keys_of(&mistakes), ["telemetry.listen"]);
+        }
+    }
+}
+
+#[test]
+fn a_stop_that_may_cut_cards_off_is_warned_of() {
+    let folder = Folder::new();
+    let warned = |text: &str| {
+        let config = folder.read_with(&format!("{LEAST}\n{text}"), &WITH_PROVIDER).unwrap();
+        config.warnings().iter().any(|warning| warning.starts_with("server.shutdown_seconds"))
+    };
+    assert!(!warned(""));
+    assert!(warned("server.shutdown_seconds = 14"));
+    assert!(!warned("server.shutdown_seconds = 15"));
 }

@@ -2,27 +2,37 @@
 //! what became of it. A process that dies in between lets its leases run out,
 //! and another attempt follows: at least once.
 
-use super::Results;
-use super::delivery::{Message, failed, outcome};
+use super::answer::kept_of;
+use super::endpoints::{Endpoints, PER_ENDPOINT};
+use super::message::{Message, told_of};
+use super::verdict::{Turn, Verdict};
+use super::{HandoffError, Results};
 use crate::config::CallbackConfig;
 use crate::egress::{self, Connector};
-use crate::id::MerchantId;
-use crate::merchant::AllowedUrl;
-use crate::store::{Delivery, DeliveryAsk, DeliveryOutcome, SharedStore};
+use crate::failpoint::{self, Point};
+use crate::hardening::SecretText;
+use crate::id::EventId;
+use crate::store::{Among, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, SecretKind, Settlement, SharedStore};
+use crate::telemetry::Metrics;
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
-/// Callbacks on the wire at the same time, per process.
-const CONCURRENT: u32 = 128;
+/// Callbacks on the wire at the same time, per process. One merchant can have
+/// twenty endpoints, and keeps fewer places than these.
+const CONCURRENT: u32 = 160;
 
-/// Of these, callbacks of one merchant, give or take one lease's worth: a
-/// merchant whose endpoint hangs must not hold the others up.
-const PER_MERCHANT: u32 = 8;
+/// Of these, calls of endpoints that are only probed.
+const PROBES: usize = 32;
 
 /// How long an idle worker waits before it looks again; a commit of this
 /// process wakes it at once.
@@ -34,18 +44,39 @@ const LEASE_MARGIN: Duration = Duration::from_secs(15);
 /// What is read of an endpoint's answer.
 const MAX_ANSWER: usize = 1024;
 
-/// Works the outbox until it is dropped. Runs on one thread.
+/// Endpoints that are only probed, as others may read them.
+pub type PausedEndpoints = Arc<ArcSwap<Vec<Endpoint>>>;
+
+/// Works the outbox until it is stopped. Runs on one thread.
 pub struct CallbackWorker {
     store: SharedStore,
     results: Results,
     connector: Connector,
     config: CallbackConfig,
     wake: Arc<Notify>,
-    under_way: UnderWay,
+    paused: PausedEndpoints,
+    metrics: Arc<Metrics>,
+    endpoints: RefCell<Endpoints>,
+    running: RefCell<HashMap<EventId, Running>>,
+}
+
+/// An attempt that is under way.
+struct Running {
+    attempt: u32,
+    since: Instant,
+    task: JoinHandle<()>,
+}
+
+/// What an attempt came to.
+struct Tried {
+    verdict: Verdict,
+    status: Option<u16>,
+    answer: String,
 }
 
 impl CallbackWorker {
-    /// A worker; `wake` tells it that an event was written.
+    /// A worker; `wake` tells it that an event was written, and it tells `paused`
+    /// which endpoints it only probes.
     #[must_use]
     pub fn new(
         store: SharedStore,
@@ -53,128 +84,214 @@ impl CallbackWorker {
         connector: Connector,
         config: CallbackConfig,
         wake: Arc<Notify>,
+        paused: PausedEndpoints,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { store, results, connector, config, wake, under_way: UnderWay::default() }
+        let (endpoints, running) = Default::default();
+        Self { store, results, connector, config, wake, paused, metrics, endpoints, running }
     }
 
-    /// Delivers for ever. Must run inside a local task set.
-    pub async fn run(self) {
+    /// Delivers until `stop` resolves, then takes no new leases, waits up to
+    /// `patience` for what is on the wire, and hands back the leases of the rest,
+    /// which are due at once for whoever comes next. Must run inside a local
+    /// task set.
+    pub async fn run_until(self, stop: impl Future<Output = ()>, patience: Duration) {
         let worker = Rc::new(self);
+        let mut stop = pin!(stop);
         loop {
-            if worker.start_due().await == 0 {
-                // Woken by an event, by a delivery that ended, or after a while.
-                let _ = tokio::time::timeout(POLL, worker.wake.notified()).await;
+            let is_idle = worker.start_due().await == 0;
+            let rest = async {
+                if is_idle {
+                    // Woken by an event, by a delivery that ended, or after a while.
+                    let _ = timeout(POLL, worker.wake.notified()).await;
+                }
+            };
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                () = rest => {}
             }
+        }
+        let _ = timeout(patience, worker.none_running()).await;
+        worker.hand_back().await;
+    }
+
+    async fn none_running(&self) {
+        while !self.running.borrow().is_empty() {
+            self.wake.notified().await;
         }
     }
 
+    async fn hand_back(&self) {
+        let rest: Vec<(EventId, Running)> = self.running.borrow_mut().drain().collect();
+        for (event, running) in rest {
+            running.task.abort();
+            let (id, attempt) = (event.to_string(), running.attempt);
+            let settlement = Settlement {
+                event,
+                attempt,
+                latency: running.since.elapsed(),
+                status: None,
+                reason: Some("interrupted"),
+                answer: String::new(),
+                outcome: DeliveryOutcome::Interrupted,
+            };
+            self.metrics.callbacks.one(["interrupted", ""]);
+            tracing::warn!(event = id, attempt, "callback handed back: the process stops");
+            self.settle(settlement).await;
+        }
+    }
+
+    /// Leases and starts what may be called now: of endpoints as usual first,
+    /// then a probe of each of those that have failed.
     async fn start_due(self: &Rc<Self>) -> usize {
-        let limit = CONCURRENT.saturating_sub(self.under_way.total());
+        let limit = CONCURRENT.saturating_sub(self.endpoints.borrow().under_way());
         if limit == 0 {
             return 0;
         }
-        let busy = self.under_way.busy();
+        let left_out = self.endpoints.borrow().not_as_usual();
+        let usual = self.lease(limit, PER_ENDPOINT, Among::AllBut(left_out)).await;
+        let mut started = self.start(usual);
+        let places = PROBES.saturating_sub(self.endpoints.borrow().probes());
+        let failing = self.endpoints.borrow_mut().next_probes(places, Instant::now());
+        if !failing.is_empty() {
+            let probes = self.lease(limit, 1, Among::Only(failing)).await;
+            started += self.start(probes);
+        }
+        started
+    }
+
+    async fn lease(&self, limit: u32, per_endpoint: u32, among: Among) -> Vec<Delivery> {
         let lease = self.config.timeout + LEASE_MARGIN;
-        let ask = DeliveryAsk { limit, per_merchant: PER_MERCHANT, busy, lease };
-        let due = match self.store.lease_deliveries(ask).await {
-            Ok(due) => due,
-            Err(error) => {
-                tracing::error!(error = %error, "the outbox cannot be read");
-                return 0;
-            }
-        };
+        self.store.lease_deliveries(DeliveryAsk { limit, per_endpoint, among, lease }).await.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "the outbox cannot be read");
+            Vec::new()
+        })
+    }
+
+    fn start(self: &Rc<Self>, due: Vec<Delivery>) -> usize {
         let leased = due.len();
         for delivery in due {
             let worker = Rc::clone(self);
-            worker.under_way.begin(&delivery.session.merchant);
-            actix_rt::spawn(async move {
-                let merchant = delivery.session.merchant.clone();
-                worker.deliver(delivery).await;
-                worker.under_way.end(&merchant);
+            let (event, attempt, since) = (delivery.event.id.clone(), delivery.event.attempts, Instant::now());
+            self.endpoints.borrow_mut().begin(&delivery.endpoint(), since);
+            let task = actix_rt::spawn(async move {
+                worker.deliver(&delivery, since).await;
+                worker.running.borrow_mut().remove(&delivery.event.id);
                 worker.wake.notify_one();
             });
+            self.running.borrow_mut().insert(event, Running { attempt, since, task });
         }
         leased
     }
 
-    async fn deliver(&self, delivery: Delivery) {
-        let settled = self.attempt(&delivery).await;
-        let (event, session) = (delivery.event.as_str(), delivery.session.id.as_str());
-        let attempt = delivery.attempt;
-        match &settled {
-            DeliveryOutcome::Delivered => tracing::info!(event, session, attempt, "callback delivered"),
-            DeliveryOutcome::Retry { after, reason } => {
-                tracing::warn!(event, session, attempt, reason, next_attempt_in_s = after.as_secs(), "callback failed");
-            }
-            DeliveryOutcome::Abandoned { reason } => {
-                tracing::error!(event, session, attempt, reason, "callback given up: the schedule is used up");
-            }
-        }
-        if let Err(error) = self.store.settle_delivery(delivery.event.clone(), attempt, settled).await {
-            tracing::error!(event, session, error = %error, "a delivery's outcome cannot be recorded; it will be repeated");
+    async fn deliver(&self, delivery: &Delivery, since: Instant) {
+        let Tried { verdict, status, answer } = self.attempt(delivery).await;
+        failpoint::reach(Point::AfterCallback);
+        self.metrics.callback_seconds.took(since.elapsed());
+        self.tell(delivery, &verdict);
+        self.judge_endpoint(&delivery.endpoint(), &verdict);
+        let settlement = Settlement {
+            event: delivery.event.id.clone(),
+            attempt: delivery.event.attempts,
+            latency: since.elapsed(),
+            status,
+            reason: verdict.reason,
+            answer,
+            outcome: verdict.outcome,
+        };
+        self.settle(settlement).await;
+    }
+
+    async fn settle(&self, settlement: Settlement) {
+        let event = settlement.event.to_string();
+        if let Err(error) = self.store.settle_delivery(settlement).await {
+            tracing::error!(event, error = %error, "a delivery's outcome cannot be recorded; it will be repeated");
         }
     }
 
-    async fn attempt(&self, delivery: &Delivery) -> DeliveryOutcome {
-        let Some(url) = &delivery.session.callback_url else {
-            return DeliveryOutcome::Abandoned { reason: "no_address" };
-        };
-        if !self.is_allowed(delivery, url).await {
-            return failed(&self.config, delivery.attempt, "not_allowed", None, jitter());
+    /// Logs and counts what an attempt came to.
+    fn tell(&self, delivery: &Delivery, verdict: &Verdict) {
+        let event = delivery.event.id.as_str();
+        let session = delivery.event.session.as_ref().map_or("none", |session| session.as_str());
+        let (attempt, reason) = (delivery.event.attempts, verdict.reason);
+        self.metrics.callbacks.one([verdict.outcome.name(), reason.unwrap_or_default()]);
+        match verdict.outcome {
+            DeliveryOutcome::Delivered => {
+                tracing::info!(event, session, attempt, "callback delivered");
+            }
+            DeliveryOutcome::Retry { after } => {
+                let next_attempt_in_s = after.as_secs();
+                tracing::warn!(event, session, attempt, reason, next_attempt_in_s, "callback failed");
+            }
+            DeliveryOutcome::EndpointGone => {
+                let (merchant, host) = (delivery.event.merchant.as_str(), delivery.url.url().host_str());
+                tracing::error!(
+                    event,
+                    session,
+                    attempt,
+                    merchant,
+                    host,
+                    "a callback endpoint is disabled: it answered 410"
+                );
+            }
+            DeliveryOutcome::Abandoned | DeliveryOutcome::Interrupted => {
+                tracing::error!(event, session, attempt, reason, "callback given up: the schedule is used up");
+            }
         }
-        let message = match Message::new(&self.results, delivery, Timestamp::now()).await {
+    }
+
+    fn judge_endpoint(&self, endpoint: &Endpoint, verdict: &Verdict) {
+        let mut endpoints = self.endpoints.borrow_mut();
+        if endpoints.end(endpoint, verdict.health, Instant::now()) {
+            let (merchant, host) = endpoint.parts();
+            tracing::warn!(merchant, host, "a callback endpoint fails: it is only probed until it answers");
+        }
+        self.paused.store(Arc::new(endpoints.broken()));
+    }
+
+    async fn attempt(&self, delivery: &Delivery) -> Tried {
+        let turn = Turn { config: &self.config, failures: delivery.failures, jitter: jitter() };
+        let not_called = |reason| Tried { verdict: turn.not_called(reason), status: None, answer: String::new() };
+        if !self.is_allowed(delivery).await {
+            return not_called("not_allowed");
+        }
+        let (message, token) = match self.message(delivery).await {
             Ok(message) => message,
             Err(error) => {
-                tracing::error!(event = delivery.event.as_str(), error = %error, "a callback cannot be signed");
-                return failed(&self.config, delivery.attempt, "not_signed", None, jitter());
+                tracing::error!(event = delivery.event.id.as_str(), error = %error, "a callback cannot be signed");
+                return not_called("not_signed");
             }
         };
         let call = egress::Delivery {
-            url: url.url(),
+            url: delivery.url.url(),
             headers: message.headers,
             body: message.body.into(),
             timeout: self.config.timeout,
             max_answer_bytes: MAX_ANSWER,
         };
         let answer = egress::post(&self.connector, call).await;
-        outcome(&self.config, delivery.attempt, &answer, jitter())
+        let (status, body) = answer.as_ref().map_or((None, &[][..]), |answer| (Some(answer.status), &answer.body));
+        Tried { verdict: turn.judge(&answer), status, answer: kept_of(body, token.as_ref().map(SecretText::expose)) }
+    }
+
+    /// The callback, and the token in it, which no answer may bring into the store.
+    async fn message(&self, delivery: &Delivery) -> Result<(Message, Option<SecretText>), HandoffError> {
+        let told = told_of(&self.results, &delivery.event, &delivery.subject).await?;
+        let token =
+            told.get("cardToken").and_then(|token| token.as_str()).map(|token| SecretText::new(token.to_owned()));
+        let keys = self.results.secrets(&delivery.event.merchant, SecretKind::Webhook).await?;
+        let message = Message::sign(&delivery.event, told, &keys, Timestamp::now());
+        Ok((message.ok_or(HandoffError::NoSecret(SecretKind::Webhook.name()))?, token))
     }
 
     /// Whether the address is on the merchant's allow-list still: an operator
     /// who takes it off stops what waits for it.
-    async fn is_allowed(&self, delivery: &Delivery, url: &AllowedUrl) -> bool {
-        match self.store.merchant(delivery.session.merchant.clone()).await {
-            Ok(Some(merchant)) => merchant.allow_list.still_allows(url, delivery.session.mode),
+    async fn is_allowed(&self, delivery: &Delivery) -> bool {
+        match self.store.merchant(delivery.event.merchant.clone()).await {
+            Ok(Some(merchant)) => merchant.allow_list.still_allows(&delivery.url, delivery.event.mode),
             Ok(None) | Err(_) => false,
         }
-    }
-}
-
-/// Deliveries on the wire, by merchant.
-#[derive(Default)]
-struct UnderWay(RefCell<HashMap<MerchantId, u32>>);
-
-impl UnderWay {
-    fn begin(&self, merchant: &MerchantId) {
-        *self.0.borrow_mut().entry(merchant.clone()).or_default() += 1;
-    }
-
-    fn end(&self, merchant: &MerchantId) {
-        let mut counts = self.0.borrow_mut();
-        match counts.get_mut(merchant) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(counts.remove(merchant)),
-        }
-    }
-
-    fn total(&self) -> u32 {
-        self.0.borrow().values().sum()
-    }
-
-    /// Merchants that have as many under way as they may.
-    fn busy(&self) -> Vec<MerchantId> {
-        let counts = self.0.borrow();
-        counts.iter().filter(|(_, count)| **count >= PER_MERCHANT).map(|(merchant, _)| merchant.clone()).collect()
     }
 }
 

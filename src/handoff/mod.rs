@@ -1,12 +1,16 @@
 //! The ways an outcome reaches the merchant: one result, one signature.
 
+mod answer;
 mod callback;
-mod delivery;
+mod endpoints;
+mod message;
 mod redirect;
 pub mod result;
+mod verdict;
 
-pub use callback::CallbackWorker;
-pub use delivery::Message;
+pub use answer::kept_of;
+pub use callback::{CallbackWorker, PausedEndpoints};
+pub use message::{Message, Told, told_of, told_of_end};
 pub use redirect::destination;
 pub use result::SignedResult;
 

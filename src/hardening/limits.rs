@@ -1,6 +1,7 @@
 //! Requests per merchant and per client address, counted in this process (GCRA).
 
 use crate::config::LimitsConfig;
+use crate::telemetry::metrics::Counts;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use std::net::IpAddr;
@@ -20,6 +21,7 @@ pub struct Limits {
     merchants: DefaultKeyedRateLimiter<String>,
     clients: DefaultKeyedRateLimiter<IpAddr>,
     reports: DefaultKeyedRateLimiter<IpAddr>,
+    refused: Counts<1>,
 }
 
 /// Too many requests: how long to wait, at least one second.
@@ -30,9 +32,9 @@ pub struct TooMany {
 }
 
 impl Limits {
-    /// Limits as configured; the configuration has refused zeroes.
+    /// Limits as configured, which has refused zeroes; counts what they refuse.
     #[must_use]
-    pub fn new(config: &LimitsConfig) -> Self {
+    pub fn new(config: &LimitsConfig, refused: Counts<1>) -> Self {
         let api = NonZeroU32::new(config.api_per_second).unwrap_or(NonZeroU32::MIN);
         let page = NonZeroU32::new(config.page_per_minute).unwrap_or(NonZeroU32::MIN);
         let burst = api.saturating_mul(NonZeroU32::MIN.saturating_add(1));
@@ -40,27 +42,44 @@ impl Limits {
             merchants: RateLimiter::keyed(Quota::per_second(api).allow_burst(burst)),
             clients: RateLimiter::keyed(Quota::per_minute(page)),
             reports: RateLimiter::keyed(Quota::per_minute(REPORTS_PER_MINUTE)),
+            refused,
         }
     }
 
     /// Counts an API call of a merchant (or of whoever presents a wrong key).
     pub fn merchant(&self, id: &str) -> Result<(), TooMany> {
         prune(&self.merchants);
-        self.merchants.check_key(&id.to_owned()).map_err(|refusal| too_many(&refusal))
+        self.merchants.check_key(&id.to_owned()).map_err(|refusal| {
+            self.refused.one(["api"]);
+            tracing::info!(merchant = id, reason = "api", "over the limit");
+            too_many(&refusal)
+        })
     }
 
     /// Counts a page or form request of a client: an IPv4 address or an IPv6 /64.
     pub fn client(&self, address: IpAddr) -> Result<(), TooMany> {
         prune(&self.clients);
-        self.clients.check_key(&subscriber(address)).map_err(|refusal| too_many(&refusal))
+        self.check(&self.clients, "page", address)
     }
-}
 
-impl Limits {
     /// Counts a report of a client's browser.
     pub fn report(&self, address: IpAddr) -> Result<(), TooMany> {
         prune(&self.reports);
-        self.reports.check_key(&subscriber(address)).map_err(|refusal| too_many(&refusal))
+        self.check(&self.reports, "reports", address)
+    }
+
+    fn check(
+        &self,
+        limiter: &DefaultKeyedRateLimiter<IpAddr>,
+        limit: &'static str,
+        address: IpAddr,
+    ) -> Result<(), TooMany> {
+        let client = subscriber(address);
+        limiter.check_key(&client).map_err(|refusal| {
+            self.refused.one([limit]);
+            tracing::info!(peer_prefix = %client, reason = limit, "over the limit");
+            too_many(&refusal)
+        })
     }
 }
 
@@ -91,7 +110,7 @@ mod tests {
     use super::*;
 
     fn limits() -> Limits {
-        Limits::new(&LimitsConfig { api_per_second: 2, page_per_minute: 3 })
+        Limits::new(&LimitsConfig { api_per_second: 2, page_per_minute: 3 }, Counts::new(["limit"]))
     }
 
     #[test]

@@ -3,17 +3,19 @@
 //! not thrown away.
 
 use crate::card::Card;
+use crate::failpoint::{self, Point};
 use crate::handoff::CARD_TOKEN_FIELD;
 use crate::hardening::SealContext;
 use crate::hardening::registers::cleared;
 use crate::hardening::stack;
 use crate::id::RequestId;
 use crate::provider::{
-    CardToken, CardTokenizer, Credentials, ProviderError, ProviderMessage, TokenizeCall, read_credentials,
+    CardToken, CardTokenizer, Credentials, Gate, Pass, ProviderError, ProviderMessage, TokenizeCall, read_credentials,
 };
 use crate::session::{Claimed, Completion, Release, Session};
 use crate::store::{ClaimOutcome, CommitOutcome, SecretKind, StoreError};
 use crate::window::{Providers, Window};
+use std::cell::Cell;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -62,7 +64,7 @@ pub(super) async fn forward(
     card: Card,
     request: RequestId,
 ) -> Result<Forwarded, ForwardError> {
-    let in_flight = window.in_flight.one_more();
+    let in_flight = (window.in_flight.one_more(), window.metrics.cards_present.one_more());
     let work = actix_rt::spawn(cleared(async move {
         let _in_flight = in_flight;
         // The browser's connection, whose end does the same, may be gone by then.
@@ -86,19 +88,76 @@ async fn claim_and_send(
         return Err(not_served);
     };
     let credentials = credentials(window, session).await?;
-    let claim = match window.store.claim(session.id.clone(), lease).await? {
-        ClaimOutcome::Claimed(claim) => *claim,
-        ClaimOutcome::Busy => return Ok(Forwarded::Busy),
-        ClaimOutcome::Ended(session) => return Ok(Forwarded::Ended(session)),
+    let (claim, pass) = match claim(window, session, lease).await? {
+        Ok(granted) => granted,
+        Err(forwarded) => return Ok(forwarded),
     };
-    let answer = send(&provider, &credentials, &claim, &card).await;
+    failpoint::reach(Point::AfterClaim);
+    let has_left = Cell::new(false);
+    let start = Instant::now();
+    let answer = tokio::select! {
+        answer = send(&provider, &credentials, &claim, &card, &has_left) => answer,
+        () = window.in_flight.given_up() => {
+            drop(card);
+            return give_up(window, claim, has_left.get()).await;
+        }
+    };
+    failpoint::reach(Point::AfterProvider);
+    window.metrics.provider_seconds.took([session.mode.name()], start.elapsed());
     let summary = card.summary();
     drop(card);
-    log(&claim, request, answer.as_ref().err());
-    match answer {
+    settle(window, &claim, request, pass, answer.as_ref().err());
+    let forwarded = match answer {
         Ok(token) => complete(window, claim, &token, summary).await,
         Err(error) => release(window, claim, error).await,
+    };
+    failpoint::reach(Point::AfterCommit);
+    forwarded
+}
+
+/// The claim and the breaker's pass, or what becomes of the card without them.
+async fn claim(
+    window: &Window,
+    session: &Session,
+    lease: Duration,
+) -> Result<Result<(Claimed, Option<Pass>), Forwarded>, ForwardError> {
+    // The breaker comes first: a card that is not sent costs its session nothing.
+    let pass = match window.gates.of(session.mode).map(Gate::pass) {
+        Some(None) => return Ok(Err(Forwarded::TryAgain(Box::new(session.clone())))),
+        Some(pass) => pass,
+        None => None,
+    };
+    Ok(match window.store.claim(session.id.clone(), lease).await? {
+        ClaimOutcome::Claimed(claim) => Ok((*claim, pass)),
+        ClaimOutcome::Busy => Err(Forwarded::Busy),
+        ClaimOutcome::Ended(session) => Err(Forwarded::Ended(session)),
+    })
+}
+
+/// Tells the log, the metrics and the breaker what the provider answered.
+fn settle(window: &Window, claim: &Claimed, request: &RequestId, pass: Option<Pass>, error: Option<&ProviderError>) {
+    let outcome = error.map_or("token", ProviderError::name);
+    window.metrics.provider_calls.one([claim.session().mode.name(), outcome]);
+    if let Some(pass) = pass {
+        pass.settle(error);
     }
+    log(claim, request, error);
+}
+
+/// The process ends before the provider has answered. A card that has not left
+/// leaves its session open. One that has is with the provider: only the end of
+/// the lease makes sure that no second one is sent beside it.
+async fn give_up(window: &Window, claim: Claimed, has_left: bool) -> Result<Forwarded, ForwardError> {
+    let session = claim.id().as_str();
+    if has_left {
+        tracing::warn!(session, "stopped while the provider has a card: the session waits for the end of its lease");
+        return Ok(Forwarded::Busy);
+    }
+    tracing::info!(session, "stopped before the card left: the session is open again");
+    Ok(match window.store.release(&claim, &Release::Unharmed).await? {
+        CommitOutcome::Committed(session) => Forwarded::TryAgain(session),
+        CommitOutcome::Late => Forwarded::Busy,
+    })
 }
 
 async fn send(
@@ -106,9 +165,10 @@ async fn send(
     credentials: &Credentials,
     claim: &Claimed,
     card: &Card,
+    has_left: &Cell<bool>,
 ) -> Result<CardToken, ProviderError> {
     let conversation_id = &claim.session().conversation_id;
-    provider.tokenize(TokenizeCall { card, credentials, conversation_id, attempt: claim.fence() }).await
+    provider.tokenize(TokenizeCall { card, credentials, conversation_id, attempt: claim.fence(), has_left }).await
 }
 
 async fn complete(
@@ -122,11 +182,8 @@ async fn complete(
         window.sealer.seal(context, token.expose()).map_err(|error| ForwardError::Sealed(error.to_string()))?;
     let completion = Completion { card_token, card };
     Ok(match insist(|| window.store.complete(&claim, &completion)).await? {
-        CommitOutcome::Committed(session) => {
-            window.callback_wake.notify_one();
-            Forwarded::Ended(session)
-        }
-        CommitOutcome::Late => late(claim.id()),
+        CommitOutcome::Committed(session) => ended(window, session),
+        CommitOutcome::Late => late(window, claim.id()),
     })
 }
 
@@ -137,11 +194,10 @@ async fn release(window: &Window, claim: Claimed, error: ProviderError) -> Resul
     };
     let session = match insist(|| window.store.release(&claim, &release)).await? {
         CommitOutcome::Committed(session) => session,
-        CommitOutcome::Late => return Ok(late(claim.id())),
+        CommitOutcome::Late => return Ok(late(window, claim.id())),
     };
     if session.status.has_ended() {
-        window.callback_wake.notify_one();
-        return Ok(Forwarded::Ended(session));
+        return Ok(ended(window, session));
     }
     Ok(match message {
         Some(message) => Forwarded::Declined(session, message),
@@ -167,9 +223,16 @@ where
     }
 }
 
+fn ended(window: &Window, session: Box<Session>) -> Forwarded {
+    window.metrics.sessions_ended.one([session.status.name()]);
+    window.callback_wake.notify_one();
+    Forwarded::Ended(session)
+}
+
 /// Our lease ran out before the commit. Whoever claims next gets the session;
 /// a token that we were given is dropped, and the store has counted it.
-fn late(id: &crate::id::SessionId) -> Forwarded {
+fn late(window: &Window, id: &crate::id::SessionId) -> Forwarded {
+    window.metrics.late_outcomes.inc();
     tracing::error!(session = id.as_str(), "an outcome came after its lease and was dropped");
     Forwarded::Busy
 }

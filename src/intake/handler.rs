@@ -75,10 +75,20 @@ async fn take_card(visit: &Visit, providers: Providers, session: Session, form: 
         Ok(card) => card,
         Err(problems) => return Reply::Invalid(session, problems),
     };
+    let mode = session.mode.name();
     #[cfg(feature = "sandbox")]
     super::panics::in_handler(&card);
     let window = Arc::clone(visit.window());
-    match forward(window, providers, session, card, visit.request_id().clone()).await {
+    let forwarded = forward(window, providers, session, card, visit.request_id().clone()).await;
+    let outcome = match &forwarded {
+        Ok(Forwarded::Ended(session)) => session.status.name(),
+        Ok(Forwarded::Busy) => "busy",
+        Ok(Forwarded::Declined(..)) => "declined",
+        Ok(Forwarded::TryAgain(_)) => "try_again",
+        Err(_) => "trouble",
+    };
+    visit.window().metrics.journeys.one([mode, outcome]);
+    match forwarded {
         Ok(Forwarded::Ended(session)) => Reply::ended(*session),
         Ok(Forwarded::Busy) => Reply::Busy,
         Ok(Forwarded::Declined(session, message)) => Reply::Declined(*session, message),
@@ -90,6 +100,7 @@ async fn take_card(visit: &Visit, providers: Providers, session: Session, form: 
 async fn call_off(visit: &Visit, session: &Session) -> Reply {
     match visit.window().store.cancel(session.id.clone()).await {
         Ok(CancelOutcome::Ended(session)) => {
+            visit.window().metrics.sessions_ended.one([session.status.name()]);
             visit.window().callback_wake.notify_one();
             Reply::Left(*session)
         }

@@ -64,6 +64,9 @@ impl Reply {
         if is_in(Part::ConnectionClose) {
             answer.force_close();
         }
+        if let Some(reason) = self.refusal() {
+            visit.window().metrics.refusals.one([reason]);
+        }
         match &self {
             Self::Unreadable(fault) => {
                 tracing::warn!(request_id = visit.request_id().as_str(), reason = fault.name(), "form refused");
@@ -78,6 +81,18 @@ impl Reply {
             if visit.wants_json() { self.json(visit, answer).await } else { self.document(visit, answer).await };
         response.headers_mut().insert(SET_COOKIE, HeaderValue::from_static(EVICTING_COOKIE));
         response
+    }
+
+    /// Why no card was read from the form, where that was so.
+    fn refusal(&self) -> Option<&'static str> {
+        match self {
+            Self::Unreadable(fault) => Some(fault.name()),
+            Self::Invalid(..) => Some("invalid_field"),
+            Self::Stale(_) => Some("stale_form"),
+            Self::Unknown => Some("unknown_session"),
+            Self::TooMany(_) => Some("too_many_requests"),
+            _ => None,
+        }
     }
 
     /// A redirect is for browsers; the script reads where to go from the body.

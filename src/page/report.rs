@@ -85,6 +85,7 @@ async fn take(window: &Window, request_id: &str, reports: Vec<Report>) {
         let page = report.page.as_str();
         let violation = Violation { directive: report.directive(), blocked: Blocked::of(&report.blocked, &origin) };
         let count = window.violations.count(&violation);
+        window.metrics.violations.one([violation.directive.name(), violation.blocked.name()]);
         if taken.contains(&(page, violation.directive)) {
             continue;
         }

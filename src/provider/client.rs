@@ -18,6 +18,7 @@ use hyper::ext::ReasonPhrase;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::http::response::Parts;
 use idle::IdleConnections;
+use std::cell::Cell;
 use std::time::Duration;
 use tokio::task::yield_now;
 use url::Url;
@@ -58,8 +59,9 @@ impl Upstream {
     }
 
     /// Posts the body and reads the answer, whatever its status. `known` is what
-    /// the answer may repeat although it has many digits. Sets no deadline: the
-    /// caller drops the future, which closes the connection.
+    /// the answer may repeat although it has many digits; `has_left` is set before
+    /// the body is handed to a connection. Sets no deadline: the caller drops the
+    /// future, which closes the connection.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`], or [`ResponseFault::TooLarge`].
@@ -68,6 +70,7 @@ impl Upstream {
         content_type: HeaderValue,
         body: Zeroizing<Vec<u8>>,
         known: &str,
+        has_left: &Cell<bool>,
     ) -> Result<UpstreamAnswer, ProviderError> {
         let body = Bytes::from_owner(body);
         let mut request = post_request(&self.url, headers(content_type), body).map_err(Unavailable::Connect)?;
@@ -75,12 +78,17 @@ impl Upstream {
             // Lets the runtime look at its sockets: a close that has arrived by
             // now is seen before the request is written, which makes it resendable.
             yield_now().await;
+            let before = has_left.replace(true);
             match sender.try_send_request(request).await {
                 Ok(answer) => return self.finish(sender, answer, known).await,
-                Err(mut failure) => request = failure.take_message().ok_or(Unavailable::Dropped)?,
+                Err(mut failure) => {
+                    request = failure.take_message().ok_or(Unavailable::Dropped)?;
+                    has_left.set(before);
+                }
             }
         }
         let mut sender = self.connector.connect(&self.url).await.map_err(Unavailable::Connect)?;
+        has_left.set(true);
         let answer = sender.send_request(request).await.map_err(|_| Unavailable::Dropped)?;
         self.finish(sender, answer, known).await
     }

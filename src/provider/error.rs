@@ -79,6 +79,13 @@ pub enum ResponseFault {
 }
 
 impl ProviderError {
+    /// Whether the provider, or the way to it, has failed: not the card, and not
+    /// the merchant's keys. Such failures in a row open the breaker.
+    #[must_use]
+    pub fn is_of_the_provider(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::ResponseInvalid(_))
+    }
+
     /// A fixed word for logs and metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {

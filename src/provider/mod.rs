@@ -4,23 +4,27 @@
 //! the one protocol behind it today. What went wrong is told by whose fault it
 //! is, see [`ProviderError`].
 
+pub mod breaker;
 pub mod card_token;
 mod client;
 mod credentials;
-mod digits;
 mod error;
+mod gate;
 mod stored;
 mod token;
 
+use crate::card::digits;
 pub use client::{Upstream, UpstreamAnswer};
 pub use credentials::{Credentials, CredentialsError, SecretKey};
 pub use digits::{holds_foreign_run, mask_runs};
 pub use error::{ProviderError, ProviderMessage, ResponseFault, Unavailable};
+pub use gate::{Gate, Pass};
 pub use stored::{StoredCredentialsError, read_credentials, write_credentials};
 pub use token::CardToken;
 
 use crate::card::Card;
 use async_trait::async_trait;
+use std::cell::Cell;
 
 /// Turns a card into a token at the merchant's provider.
 #[async_trait(?Send)]
@@ -44,4 +48,7 @@ pub struct TokenizeCall<'a> {
     pub conversation_id: &'a str,
     /// Which attempt of the session this is, from 1.
     pub attempt: u32,
+    /// Set before the first byte of the card is handed to a connection: a call
+    /// that is given up before then has told the provider nothing.
+    pub has_left: &'a Cell<bool>,
 }

@@ -1,6 +1,8 @@
 //! The server's certificate, read again when its files change.
 
+use super::validity::not_after;
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
@@ -90,6 +92,19 @@ impl ReloadingCertificate {
             Err(CertificateError::Read { .. }) if !is_new => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// When the certificate that is served now is over; `None` when it does not say.
+    #[must_use]
+    pub fn not_after(&self) -> Option<Timestamp> {
+        self.current.load().cert.first().and_then(|leaf| not_after(leaf))
+    }
+
+    /// Whole days until then, below 0 when it is over.
+    #[must_use]
+    pub fn days_left(&self) -> Option<i64> {
+        const DAY: i64 = 24 * 3600;
+        Some((self.not_after()?.as_second() - Timestamp::now().as_second()).div_euclid(DAY))
     }
 
     /// Looks at the files every `period`, for ever. Failures are logged.

@@ -3,7 +3,7 @@
 use actix_server::Server;
 use std::future::Future;
 use std::io::Result;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Starts a server in an actix system of its own and serves until SIGINT or
 /// SIGTERM, then lets requests in flight end.
@@ -31,11 +31,30 @@ pub fn run_until_signal(start: impl FnOnce() -> Result<Server>) -> Result<()> {
 /// # Errors
 /// When the system gives no signal handlers.
 pub fn shutdown_signal() -> Result<impl Future<Output = ()> + 'static> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
+    let mut signals = ShutdownSignals::catch()?;
+    Ok(async move { signals.next().await })
+}
+
+/// SIGTERM and SIGINT, one after the other.
+pub struct ShutdownSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl ShutdownSignals {
+    /// Catches them from now on.
+    ///
+    /// # Errors
+    /// When the system gives no signal handlers.
+    pub fn catch() -> Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Resolves at the next one.
+    pub async fn next(&mut self) {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    })
+    }
 }

@@ -1,15 +1,18 @@
 //! Puts an application behind listening sockets: TLS or plain, HTTP/1.1 only.
 
+use super::arrivals::{Arrival, Arrivals};
 use super::handshakes::Handshakes;
 use super::lifetime::{Exchange, Lifetime, Watched};
 use super::open_files;
+use super::proxy_protocol::ProxyPeers;
 use crate::hardening::registers::cleared;
+use crate::telemetry::metrics::Traffic;
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, Request, Response};
 use actix_rt::net::TcpStream;
 use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
 use actix_service::{
-    IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt as _, apply_fn_factory, fn_service, map_config,
+    IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt as _, apply_fn_factory, map_config,
 };
 use actix_tls::accept::rustls_0_23::{Acceptor, AcceptorService, TlsStream};
 use actix_tls::accept::{TlsError, max_concurrent_tls_connect};
@@ -17,7 +20,6 @@ use actix_web::body::MessageBody;
 use actix_web::dev::AppConfig;
 use rustls::ServerConfig;
 use std::fmt::Debug;
-use std::future::ready;
 use std::io::{Error, ErrorKind, Result};
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -65,6 +67,11 @@ pub struct Options {
     /// Called on the worker's thread when a connection has ended and its
     /// buffers are freed, also when it ended by a panic.
     pub on_close: Option<fn()>,
+    /// Peers that say by PROXY protocol whose connection they bring. For a
+    /// whole header they have `handshake_timeout`.
+    pub proxies: ProxyPeers,
+    /// Counts connections.
+    pub traffic: Traffic,
 }
 
 impl Default for Options {
@@ -83,6 +90,8 @@ impl Default for Options {
             shutdown_timeout: Duration::from_secs(30),
             on_request: None,
             on_close: None,
+            proxies: ProxyPeers::default(),
+            traffic: Traffic::default(),
         }
     }
 }
@@ -123,8 +132,10 @@ where
         acceptor
     });
     let max_connections = open_files::connections_per_worker(options.max_connections, options.workers);
-    // The default, 256, lets a few hundred silent peers keep everybody else out.
-    max_concurrent_tls_connect(max_connections);
+    if acceptor.is_some() {
+        // The default, 256, lets a few hundred silent peers keep everybody else out.
+        max_concurrent_tls_connect(max_connections);
+    }
     let mut builder = server_builder(options, max_connections);
     for listener in listeners {
         let site = Site {
@@ -133,15 +144,17 @@ where
             options: options.clone(),
             drain: builder.graceful_shutdown_signal(),
         };
-        let (factory, per_client, on_close) = (factory.clone(), options.handshakes_per_client, options.on_close);
+        let (factory, per_client, ends) = (factory.clone(), options.handshakes_per_client, Ends::of(options));
+        let arrivals = Arrivals::new(options);
         builder = match acceptor.clone() {
             Some(acceptor) => builder.listen(name, listener, move || {
+                let http1 = site.clone().http1(factory());
                 let handshakes = Handshakes::new(per_client);
-                to_its_end(over_tls(acceptor.clone(), handshakes, site.clone().http1(factory())), on_close)
+                to_its_end(over_tls(arrivals.clone(), acceptor.clone(), handshakes, http1), ends.clone())
             })?,
-            None => {
-                builder.listen(name, listener, move || to_its_end(over_tcp(site.clone().http1(factory())), on_close))?
-            }
+            None => builder.listen(name, listener, move || {
+                to_its_end(over_tcp(arrivals.clone(), site.clone().http1(factory())), ends.clone())
+            })?,
         };
     }
     Ok(builder.run())
@@ -159,41 +172,44 @@ fn server_builder(options: &Options, max_connections: usize) -> ServerBuilder {
 }
 
 fn over_tls(
+    arrivals: Arrivals,
     acceptor: Acceptor,
     handshakes: Handshakes,
     http1: impl ConnectionService<TlsStream<TcpStream>>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = TlsError<Error, DispatchError>, InitError = ()>
 {
-    let handshake = move |stream: TcpStream, acceptor: &AcceptorService| {
-        let place = stream.peer_addr().ok().and_then(|peer| handshakes.enter(peer.ip()));
+    let counted = arrivals.clone();
+    let handshake = move |(stream, peer): Arrival, acceptor: &AcceptorService| {
+        without_delay(&stream);
+        let place = peer.and_then(|peer| handshakes.enter(peer.ip()));
         let handshake = place.map(|place| (place, acceptor.call(stream)));
+        let counted = counted.clone();
         async move {
-            match handshake {
-                Some((_place, handshake)) => handshake.await,
-                None => Err(TlsError::Tls(ErrorKind::ConnectionRefused.into())),
-            }
+            let Some((_place, handshake)) = handshake else {
+                counted.refused("handshakes");
+                return Err(TlsError::Tls(ErrorKind::ConnectionRefused.into()));
+            };
+            let stream = handshake.await.inspect_err(|_| counted.refused("tls"))?;
+            Ok((stream, peer))
         }
     };
-    apply_fn_factory::<_, _, _, _, _, TcpStream, _, _>(acceptor, handshake)
-        .map_err(TlsError::into_service_error)
-        .map(|stream: TlsStream<TcpStream>| {
-            let tcp = stream.get_ref().0;
-            without_delay(tcp);
-            let peer = tcp.peer_addr().ok();
-            (stream, peer)
-        })
+    let tls = apply_fn_factory::<_, _, _, _, Arrival, TcpStream, _, _>(acceptor, handshake);
+    arrivals
+        .service()
+        .map_err(TlsError::Tls)
+        .and_then(tls.map_err(TlsError::into_service_error))
         .and_then(http1.map_err(TlsError::Service))
 }
 
 fn over_tcp(
+    arrivals: Arrivals,
     http1: impl ConnectionService<TcpStream>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> {
-    fn_service(|stream: TcpStream| {
+    let without_delay = |(stream, peer): Arrival| {
         without_delay(&stream);
-        let peer = stream.peer_addr().ok();
-        ready(Ok((stream, peer)))
-    })
-    .and_then(http1)
+        (stream, peer)
+    };
+    arrivals.service().map(without_delay).map_err(DispatchError::Io).and_then(http1)
 }
 
 /// Drives each connection, its handshake included: a client may send its form
@@ -201,19 +217,36 @@ fn over_tcp(
 /// What `on_close` does is done from here, above all frames of that work.
 fn to_its_end<S>(
     connections: S,
-    on_close: Option<fn()>,
+    ends: Ends,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = S::Error, InitError = ()>
 where
     S: ServiceFactory<TcpStream, Config = (), Response = (), InitError = ()>,
 {
     let drive = move |stream: TcpStream, connections: &S::Service| {
+        ends.traffic.accepted.inc();
+        let present = ends.traffic.present.one_more();
         let run = connections.call(stream);
+        let on_close = ends.on_close;
         async move {
+            let _present = present;
             let _after = OnClose(on_close);
             cleared(run).await
         }
     };
     apply_fn_factory::<_, _, _, _, _, TcpStream, _, _>(connections, drive)
+}
+
+/// What is done at a connection's beginning and end.
+#[derive(Clone)]
+struct Ends {
+    traffic: Traffic,
+    on_close: Option<fn()>,
+}
+
+impl Ends {
+    fn of(options: &Options) -> Self {
+        Self { traffic: options.traffic.clone(), on_close: options.on_close }
+    }
 }
 
 /// Switches Nagle's algorithm off (RFC 9293 section 3.7.4): behind the session

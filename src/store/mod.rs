@@ -4,22 +4,31 @@
 //! present moment, so a wrong clock on one node cannot break single use.
 
 mod columns;
+mod events;
+mod measured;
 mod merchants;
 mod outbox;
 mod postgres;
+mod retention;
 mod sealed;
 mod sessions;
 mod sqlite;
 
+pub use events::{
+    Attempt, Event, EventCursor, EventDetail, EventKind, EventPage, EventQuery, EventScope, EventState, EventStore,
+    KEPT_ATTEMPTS, Redelivery, Subject,
+};
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
-pub use outbox::{Delivery, DeliveryAsk, DeliveryOutcome, OutboxStore};
+pub use outbox::{Among, Backlog, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, OutboxStore, Settlement};
 pub use postgres::{Access, Lookup, PostgresStore};
+pub use retention::{EndedCursor, PrunedSessions, RetentionStore};
 pub use sealed::{CARD_TOKEN_FIELD, Resealed, SealedPage, SealedRecord, SealedStore, Vault};
 pub use sessions::{
     CancelOutcome, ClaimOutcome, CommitOutcome, SessionCursor, SessionPage, SessionQuery, SessionStore,
 };
 pub use sqlite::SqliteStore;
 
+use crate::telemetry::metrics::StoreMeter;
 use async_trait::async_trait;
 use std::sync::Arc;
 use thiserror::Error;
@@ -49,7 +58,9 @@ pub enum StoreError {
 
 /// Everything that is kept. Each operation is atomic when it returns.
 #[async_trait]
-pub trait Store: MerchantStore + SessionStore + OutboxStore + SealedStore {
+pub trait Store: MerchantStore + SessionStore + OutboxStore + EventStore + RetentionStore + SealedStore {
     /// Whether the store reads and writes.
     async fn ping(&self) -> Result<(), StoreError>;
+    /// How long it takes and what it fails at.
+    fn meter(&self) -> &StoreMeter;
 }

@@ -1,4 +1,5 @@
-//! Logs: structured, of allow-listed fields, without card data.
+//! Logs: structured, of allow-listed fields, without card data. Metrics, whose
+//! labels are fixed text.
 //!
 //! ```text
 //! event ──▶ level ──▶ allow-list of field names ──▶ scrubber ──▶ one line on standard output
@@ -10,8 +11,10 @@
 mod fields;
 mod line;
 mod logs;
+pub mod metrics;
 mod scrub;
 
 pub use fields::{ALLOWED, dropped};
 pub use logs::{init, layer};
-pub use scrub::{scrub, scrubbed};
+pub use metrics::Metrics;
+pub use scrub::{mask, scrub, scrubbed};

@@ -14,17 +14,29 @@ pub fn scrubbed() -> u64 {
 /// Replaces every digit of what may be a card number ([`spot`]) by `*`, and
 /// counts it. Everything else stays, the length too.
 pub fn scrub(text: &str) -> Cow<'_, str> {
-    let mut scrubbed = Cow::Borrowed(text);
+    let (masked, count) = masked(text);
+    SCRUBBED.fetch_add(count, Ordering::Relaxed);
+    masked
+}
+
+/// The same for text of others, where a card number is no defect of ours.
+pub fn mask(text: &str) -> Cow<'_, str> {
+    masked(text).0
+}
+
+/// The text, and how many numbers were masked in it.
+fn masked(text: &str) -> (Cow<'_, str>, u64) {
+    let (mut result, mut count) = (Cow::Borrowed(text), 0);
     // More than once: a masked number is an edge for its neighbours, which can be numbers of their own.
     loop {
-        let numbers = spot(&scrubbed);
+        let numbers = spot(&result);
         if numbers.is_empty() {
-            return scrubbed;
+            return (result, count);
         }
-        SCRUBBED.fetch_add(numbers.len() as u64, Ordering::Relaxed);
-        let masked = numbers.concat();
-        let mask = |(at, letter)| if masked.binary_search(&at).is_ok() { '*' } else { letter };
-        scrubbed = Cow::Owned(scrubbed.char_indices().map(mask).collect());
+        count += numbers.len() as u64;
+        let places = numbers.concat();
+        let mask = |(at, letter)| if places.binary_search(&at).is_ok() { '*' } else { letter };
+        result = Cow::Owned(result.char_indices().map(mask).collect());
     }
 }
 

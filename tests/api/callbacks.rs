@@ -44,7 +44,8 @@ async fn without_a_callback_url_nobody_is_called() {
     let app = TestApp::start().await;
     let session = app.create_session(json!({})).await;
     app.submit_card(&session, Card::visa()).await.expect(303);
-    assert_eq!(app.events(), []);
+    assert_eq!(app.events(), [("unaddressed".to_owned(), None)]);
+    assert!(app.merchant.so_far().is_empty());
 }
 
 #[tokio::test]

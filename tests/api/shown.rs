@@ -2,6 +2,7 @@
 //! constructors out of input that must not be repeated.
 
 use crate::harness::{Card, TestApp, expiry_in};
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt::{Debug, Display, Write};
 use std::fs;
@@ -17,7 +18,7 @@ use vezne::provider::card_token::{self, CardTokenClient};
 use vezne::provider::{CardTokenizer, Credentials, TokenizeCall, read_credentials, write_credentials};
 use vezne::sandbox::magic::MAGIC_CARDS;
 use vezne::server::{self, ReloadingCertificate};
-use vezne::startup::{Application, StartupError};
+use vezne::startup::{Application, Listeners, StartupError};
 use vezne::store::SqliteStore;
 
 /// Stands for a secret wherever one could be; base64, as keys are.
@@ -191,7 +192,13 @@ async fn errors_of_the_provider_show_nothing_of_card_or_keys() {
         )
         .ok()
         .unwrap();
-        let call = TokenizeCall { card: &card, credentials: &credentials, conversation_id: "order-1", attempt: 1 };
+        let call = TokenizeCall {
+            card: &card,
+            credentials: &credentials,
+            conversation_id: "order-1",
+            attempt: 1,
+            has_left: &Cell::new(false),
+        };
         if let Err(error) = client.tokenize(call).await {
             kinds.push(error.name());
             said.hear(&error);
@@ -232,7 +239,8 @@ async fn a_configuration_and_its_start_show_no_content_of_a_file() {
                 Ok(keys) => keys,
                 Err(error) => return Some(StartupError::from(error)),
             };
-            let listeners = server::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+            let window = server::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+            let listeners = Listeners { window, telemetry: None };
             actix_rt::System::new().block_on(async { Application::build(&config, keys, listeners).err() })
         });
         let error = started.join().unwrap().expect("it cannot start with that file");

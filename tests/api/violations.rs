@@ -114,7 +114,9 @@ async fn reports_of_nobodys_page_are_counted_and_told_to_nobody() {
     ] {
         report(&app, &[modern(&page, "img-src", "https://evil.example")]).await;
     }
-    assert_eq!(app.events(), []);
+    // The one whose merchant has no endpoint is there to be asked for.
+    assert_eq!(app.events(), [("unaddressed".to_owned(), None)]);
+    assert!(app.merchant.so_far().is_empty());
 }
 
 #[tokio::test]

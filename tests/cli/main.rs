@@ -5,6 +5,7 @@
 
 mod backup;
 mod environment;
+mod events;
 mod hardening;
 mod keys;
 #[cfg(feature = "sandbox")]

@@ -222,7 +222,7 @@ fn installation<'a>(address: SocketAddr, upstream: &'a Upstream, store: &'a str)
         workers: 1,
         log_level: "info",
         store,
-        provider_timeout: Some(PATIENCE),
+        provider: format!("timeout_ms = {}", PATIENCE.as_millis()),
         callback: CALLBACK,
     }
 }

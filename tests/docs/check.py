@@ -155,7 +155,7 @@ def verbs_of(file, enumeration):
 
 def named_commands_exist():
     commands = verbs_of("src/cli/mod.rs", "Verb")
-    groups = {group: verbs_of(f"src/cli/{group}/mod.rs", "Verb") for group in ["keys", "merchant"]}
+    groups = {group: verbs_of(f"src/cli/{group}/mod.rs", "Verb") for group in ["events", "keys", "merchant"]}
     check("src/cli has commands", {"serve", "check-config"} <= commands and "rotate-key" in groups["merchant"])
     for document in EVIDENCE:
         for code in code_of(document):

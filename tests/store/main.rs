@@ -8,10 +8,12 @@
 mod cluster;
 mod place;
 
+mod events;
 mod merchants;
 mod outbox;
 #[cfg(feature = "sandbox")]
 mod refusals;
+mod retention;
 mod schema;
 mod sealed;
 mod sessions;

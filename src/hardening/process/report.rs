@@ -14,6 +14,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 3] = [Self::Achieved, Self::Partial, Self::Missing];
+
     /// As it is written in logs.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -89,6 +89,7 @@ mod tests {
     use crate::card::{Card, Cvv, Expiry, Month, Pan};
     use crate::provider::Credentials;
     use crate::provider::card_token::signature::sign;
+    use std::cell::Cell;
 
     fn encode(conversation_id: &str) -> (String, Zeroizing<Vec<u8>>) {
         let now = Month::new(2026, 11).unwrap();
@@ -97,7 +98,13 @@ mod tests {
         let card = Card::new(pan, expiry, Cvv::parse(b"313").unwrap()).unwrap();
         let credentials = Credentials::parse("cHVibGlj", "c2VjcmV0", "7001").unwrap();
         let signature = sign(&credentials, conversation_id, 1_732_190_400_000);
-        let call = TokenizeCall { card: &card, credentials: &credentials, conversation_id, attempt: 1 };
+        let call = TokenizeCall {
+            card: &card,
+            credentials: &credentials,
+            conversation_id,
+            attempt: 1,
+            has_left: &Cell::new(false),
+        };
         let form = Form { call, conversation_id, nonce: 1_732_190_400_000, signature: &signature };
         let (content_type, body) = form.encode();
         (content_type.to_str().unwrap().to_owned(), body)

@@ -79,7 +79,7 @@ impl CardTokenClient {
         let signature = signature::sign(call.credentials, &conversation_id, nonce);
         let form = Form { call, conversation_id: &conversation_id, nonce, signature: &signature };
         let (content_type, body) = form.encode();
-        let answer = self.upstream.post(content_type, body, &conversation_id).await?;
+        let answer = self.upstream.post(content_type, body, &conversation_id, call.has_left).await?;
         answer::read(answer.status, &answer.body, &signature, &conversation_id)
     }
 

@@ -5,6 +5,7 @@ use crate::card::{Card, Cvv, Expiry, Month, Pan};
 use crate::config::EgressConfig;
 use crate::egress::test_server::{Received, Reply, TestServer, answer};
 use crate::provider::Credentials;
+use crate::provider::breaker::BreakerSettings;
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -21,6 +22,12 @@ fn config(server: &TestServer) -> CardTokenConfig {
         retry_codes: vec!["0009".to_owned(), "0015".to_owned()],
         merchant_codes: vec!["0001".to_owned(), "0003".to_owned()],
         unique_conversation_ids: false,
+        breaker: BreakerSettings {
+            failures: 0,
+            window: Duration::ZERO,
+            pause: Duration::ZERO,
+            longest_pause: Duration::ZERO,
+        },
     }
 }
 
@@ -34,7 +41,15 @@ async fn attempt(client: &CardTokenClient, attempt: u32) -> Result<CardToken, Pr
     let expiry = Expiry::parse(b"11/40", Month::new(2026, 11).unwrap()).unwrap();
     let card = Card::new(pan, expiry, Cvv::parse(b"313").unwrap()).unwrap();
     let credentials = Credentials::parse("cHVibGlj", "c2VjcmV0", "7001").unwrap();
-    client.tokenize(TokenizeCall { card: &card, credentials: &credentials, conversation_id: "order-1", attempt }).await
+    client
+        .tokenize(TokenizeCall {
+            card: &card,
+            credentials: &credentials,
+            conversation_id: "order-1",
+            attempt,
+            has_left: &Cell::new(false),
+        })
+        .await
 }
 
 /// The error's word, or the token.

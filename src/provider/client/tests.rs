@@ -13,7 +13,7 @@ fn upstream(server: &TestServer) -> Upstream {
 
 async fn post(upstream: &Upstream, body: &str) -> Result<UpstreamAnswer, ProviderError> {
     let body = Zeroizing::new(body.as_bytes().to_vec());
-    upstream.post(HeaderValue::from_static("text/plain"), body, "order-1732190400000").await
+    upstream.post(HeaderValue::from_static("text/plain"), body, "order-1732190400000", &Cell::new(false)).await
 }
 
 fn always(text: String) -> impl Fn(&Received) -> Reply {

@@ -5,6 +5,8 @@
 use super::connection::{Connection, Trouble};
 use super::server::Server;
 use crate::store::StoreError;
+use crate::store::measured::measured;
+use crate::telemetry::metrics::StoreMeter;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -39,6 +41,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// The name in metrics.
+    fn name(self) -> &'static str {
+        if self == Self::Read { "read" } else { "write" }
+    }
+
     fn begin(self) -> Option<&'static str> {
         match self {
             Self::Read => None,
@@ -53,7 +60,10 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 type Job = Box<dyn FnOnce(Rc<Connections>) -> Task + Send>;
 
 /// Hands operations to the thread.
-pub(super) struct Executor(mpsc::Sender<Job>);
+pub(super) struct Executor {
+    jobs: mpsc::Sender<Job>,
+    meter: StoreMeter,
+}
 
 impl Executor {
     /// Starts the thread; connects when the first operation comes.
@@ -68,7 +78,12 @@ impl Executor {
             runtime.block_on(local);
         };
         thread::Builder::new().name("store-postgres".to_owned()).spawn(work).map_err(failed)?;
-        Ok(Self(jobs))
+        Ok(Self { jobs, meter: StoreMeter::default() })
+    }
+
+    /// What it has taken.
+    pub fn meter(&self) -> &StoreMeter {
+        &self.meter
     }
 
     /// Runs an operation and waits for it.
@@ -80,8 +95,11 @@ impl Executor {
         let (answer, answered) = oneshot::channel();
         // Nobody waits when the caller was dropped; the work stands all the same.
         let job = job(kind, work, |done| drop(answer.send(done)));
-        self.0.send(job).await.map_err(|_| stopped())?;
-        answered.await.map_err(|_| stopped())?
+        let done = async {
+            self.jobs.send(job).await.map_err(|_| stopped())?;
+            answered.await.map_err(|_| stopped())?
+        };
+        measured(&self.meter, kind.name(), done).await
     }
 
     /// The same while the calling thread waits: for the start.
@@ -92,7 +110,7 @@ impl Executor {
     ) -> Result<T, StoreError> {
         let (answer, answered) = std::sync::mpsc::channel();
         let job = job(kind, work, move |done| drop(answer.send(done)));
-        self.0.try_send(job).map_err(|_| stopped())?;
+        self.jobs.try_send(job).map_err(|_| stopped())?;
         answered.recv().map_err(|_| stopped())?
     }
 }

@@ -11,6 +11,7 @@ const MIGRATIONS: &[(u32, &str)] = &[
     (1, include_str!("../migrations/postgres/0001_initial.sql")),
     (2, include_str!("../migrations/postgres/0002_embed_origin.sql")),
     (3, include_str!("../migrations/postgres/0003_theme.sql")),
+    (4, include_str!("../migrations/postgres/0004_events.sql")),
 ];
 
 /// Where the numbers of what was applied are kept.

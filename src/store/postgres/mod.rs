@@ -9,10 +9,12 @@
 //! Plain SQL: no advisory locks, no LISTEN, no extensions.
 
 mod connection;
+mod events;
 mod executor;
 mod merchants;
 mod migrate;
 mod outbox;
+mod retention;
 mod rows;
 mod sealed;
 mod server;
@@ -22,6 +24,7 @@ pub use server::{Access, Lookup};
 
 use super::{Store, StoreError};
 use crate::config::PostgresConfig;
+use crate::telemetry::metrics::StoreMeter;
 use async_trait::async_trait;
 use executor::{Executor, Kind};
 use server::Server;
@@ -77,5 +80,9 @@ impl Store for PostgresStore {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(StoreError::Unavailable("the store does not answer in time".to_owned())),
         }
+    }
+
+    fn meter(&self) -> &StoreMeter {
+        self.executor.meter()
     }
 }

@@ -2,6 +2,8 @@
 //! at the same moment together: one fsync for all of them.
 
 use crate::store::StoreError;
+use crate::store::measured::measured;
+use crate::telemetry::metrics::StoreMeter;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -44,10 +46,13 @@ enum Durability {
 type Report = Box<dyn FnOnce(Option<String>)>;
 
 /// The one connection that writes.
-pub(super) struct Writer(mpsc::Sender<Job>);
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+    meter: StoreMeter,
+}
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, meter: StoreMeter) -> Result<Self, StoreError> {
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         spawn("store-writer", move || {
             // How `connect` has opened it.
@@ -64,7 +69,7 @@ impl Writer {
                 commit_together(&connection, failed, group);
             }
         })?;
-        Ok(Self(jobs))
+        Ok(Self { jobs, meter })
     }
 
     /// Runs `work` in a transaction; the answer comes after the commit.
@@ -72,7 +77,7 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&self.0, Durability::Power, work).await
+        measured(&self.meter, "write", submit(&self.jobs, Durability::Power, work)).await
     }
 
     /// The same without an fsync of its own: for what may be undone by a power
@@ -81,7 +86,7 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&self.0, Durability::Process, work).await
+        measured(&self.meter, "write", submit(&self.jobs, Durability::Process, work)).await
     }
 }
 
@@ -89,11 +94,12 @@ impl Writer {
 pub(super) struct Readers {
     at_hand: Mutex<Vec<Connection>>,
     jobs: mpsc::Sender<Job>,
+    meter: StoreMeter,
 }
 
 impl Readers {
     /// `at_hand` serve short reads, `behind` those that may take a while.
-    pub(super) fn start(at_hand: Vec<Connection>, behind: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(at_hand: Vec<Connection>, behind: Connection, meter: StoreMeter) -> Result<Self, StoreError> {
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         spawn("store-reader", move || {
             while let Some(job) = queue.blocking_recv() {
@@ -101,7 +107,7 @@ impl Readers {
                 report(None);
             }
         })?;
-        Ok(Self { at_hand: Mutex::new(at_hand), jobs })
+        Ok(Self { at_hand: Mutex::new(at_hand), jobs, meter })
     }
 
     /// Reads a row or a few by an index, on the calling thread: that takes less
@@ -111,9 +117,12 @@ impl Readers {
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let Some(connection) = self.lock().pop() else { return self.run(work).await };
-        let result = work(&connection);
-        self.lock().push(connection);
-        result
+        let here = async {
+            let result = work(&connection);
+            self.lock().push(connection);
+            result
+        };
+        measured(&self.meter, "read", here).await
     }
 
     /// Runs `work`, which must not write, on a thread of its own.
@@ -121,7 +130,7 @@ impl Readers {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&self.jobs, Durability::Process, work).await
+        measured(&self.meter, "read", submit(&self.jobs, Durability::Process, work)).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {

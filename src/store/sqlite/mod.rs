@@ -1,14 +1,19 @@
 //! The embedded store: SQLite in WAL mode, one writer, a few readers.
 
 mod backup;
+mod events;
 mod executor;
 mod merchants;
+#[cfg(test)]
+mod migrations;
 mod outbox;
+mod retention;
 mod rows;
 mod sealed;
 mod sessions;
 
 use super::{Store, StoreError};
+use crate::telemetry::metrics::StoreMeter;
 use async_trait::async_trait;
 use executor::{Readers, Writer};
 use rusqlite::config::DbConfig;
@@ -28,6 +33,7 @@ const MIGRATIONS: &[(u32, &str)] = &[
     (1, include_str!("../migrations/sqlite/0001_initial.sql")),
     (2, include_str!("../migrations/sqlite/0002_embed_origin.sql")),
     (3, include_str!("../migrations/sqlite/0003_theme.sql")),
+    (4, include_str!("../migrations/sqlite/0004_events.sql")),
 ];
 
 /// Connections for short reads: as many as happen at the same time on a few cores.
@@ -44,12 +50,13 @@ const APPLICATION_ID: i32 = 0x7665_7a6e;
 const PING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Statements kept prepared per connection: a little more than there are.
-const PREPARED_STATEMENTS: usize = 48;
+const PREPARED_STATEMENTS: usize = 80;
 
 /// A SQLite file. `synchronous=FULL`: what was answered survives a power cut.
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    meter: StoreMeter,
 }
 
 impl SqliteStore {
@@ -74,8 +81,10 @@ impl SqliteStore {
         }
         let applied = migrate(&mut connection)?;
         let at_hand = (0..READERS).map(|_| connect(path)).collect::<Result<Vec<_>, _>>()?;
-        let store = Self { writer: Writer::start(connection)?, readers: Readers::start(at_hand, connect(path)?)? };
-        Ok((store, applied))
+        let meter = StoreMeter::default();
+        let writer = Writer::start(connection, meter.clone())?;
+        let readers = Readers::start(at_hand, connect(path)?, meter.clone())?;
+        Ok((Self { writer, readers, meter }, applied))
     }
 }
 
@@ -149,5 +158,9 @@ impl Store for SqliteStore {
         let both = async { read.await.and(write.await) };
         let slow = |_| StoreError::Unavailable("the store does not answer in time".to_owned());
         timeout(PING_PATIENCE, both).await.map_err(slow)?
+    }
+
+    fn meter(&self) -> &StoreMeter {
+        &self.meter
     }
 }

@@ -1,13 +1,13 @@
 //! The service under test, with a merchant, a provider and a store of its own.
 
-use super::client::{Answer, Client, Request};
+use super::client::{Answer, Client, Request, fetch_plain};
 use super::form::Card;
 use super::log::assert_nothing_was_masked;
 use super::merchant::MerchantEndpoint;
 use super::multipart::Form;
 use super::result::Query;
 use super::sandbox::Provider;
-use super::scene::TempDir;
+use super::scene::{TempDir, eventually};
 use super::service::{Launch, Process, Service};
 use super::setup::Setup;
 use super::store::Database;
@@ -97,9 +97,43 @@ impl TestApp {
         self.restart();
     }
 
+    /// Ends the service's process at once, by SIGKILL; [`Self::restart`] starts it again.
+    pub fn kill(&mut self) {
+        self.process();
+        drop(self.service.take());
+    }
+
     /// The service's process, where it is one of its own.
     pub fn process(&self) -> &Process {
-        self.service.as_ref().unwrap().process()
+        let Some(Service::Process(process)) = &self.service else { panic!("the service runs in this process") };
+        process
+    }
+
+    /// The same, to wait for its end.
+    pub fn process_mut(&mut self) -> &mut Process {
+        self.service.as_mut().unwrap().process()
+    }
+
+    /// Starts the service again after its process has ended by itself, with
+    /// these variables taken away.
+    pub fn start_again(&mut self, without: &[&str]) {
+        drop(self.service.take());
+        if let Launch::Process { environment, .. } = &mut self.launch {
+            environment.retain(|name, _| !without.contains(&name.as_str()));
+        }
+        self.restart();
+    }
+
+    /// Asks the private listener.
+    pub async fn telemetry(&self, path: &str) -> Answer {
+        fetch_plain(self.config.telemetry.listen.expect("a watched service"), path).await
+    }
+
+    /// The value of a metric's line, such as `vezne_journeys_total{mode="test",outcome="completed"}`.
+    pub async fn metric(&self, line: &str) -> Option<f64> {
+        let answer = self.telemetry("/metrics").await.expect(200);
+        let value = answer.text().lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+        value.map(|value| value.parse().unwrap())
     }
 
     /// Ends the service, which drains first; returns what its process has printed.
@@ -220,6 +254,51 @@ impl TestApp {
         let rows = self.database.read("SELECT state, last_reason FROM events ORDER BY id").into_iter();
         let event = |row: Vec<Option<String>>| <[_; 2]>::try_from(row).map(|[state, reason]| (state.unwrap(), reason));
         rows.map(|row| event(row).unwrap()).collect()
+    }
+
+    /// Changes the store behind the service's back; says how many rows.
+    pub fn alter(&self, statement: &str) -> usize {
+        self.database.alter(statement)
+    }
+
+    /// One number that the store knows.
+    pub fn stored(&self, query: &str) -> i64 {
+        self.database.read(query)[0][0].as_ref().unwrap().parse().unwrap()
+    }
+
+    /// Where a text stands in what the service has written.
+    pub fn places_of(&self, text: &str) -> Vec<String> {
+        let files = self.files().into_iter().map(|file| (std::fs::read(&file).unwrap(), file.display().to_string()));
+        let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        files.chain(self.database.dump()).filter(|(bytes, _)| holds(bytes)).map(|(_, place)| place).collect()
+    }
+
+    /// The events of a query of `GET /v1/events`, as the merchant lists them.
+    pub async fn listed(&self, query: &str) -> Vec<Value> {
+        let answer = self.api("GET", &format!("/v1/events?{query}")).send().await.expect(200).json();
+        answer["data"].as_array().unwrap().clone()
+    }
+
+    /// One event, as the merchant reads it.
+    pub async fn event(&self, id: &str) -> Value {
+        self.api("GET", &format!("/v1/events/{id}")).send().await.expect(200).json()
+    }
+
+    /// The one event of a session, once it is in this state.
+    pub async fn event_once(&self, session: &Session, state: &str) -> Value {
+        let ask = || async {
+            let listed = self.listed(&format!("session={}", session.id)).await;
+            assert!(listed.len() <= 1, "{listed:?}");
+            Some(self.event(listed.first()?["id"].as_str()?).await).filter(|event| event["state"] == state)
+        };
+        eventually(&format!("{state} of {}", session.id), ask).await
+    }
+
+    /// A session that is canceled at once, and whose callback goes there.
+    pub async fn ended(&self, callback_url: &str) -> Session {
+        let session = self.create_session(json!({ "callbackUrl": callback_url })).await;
+        self.cancel(&session).await.expect(200);
+        session
     }
 
     pub fn config(&self) -> &Config {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -23,11 +23,26 @@ use vezne::egress::{Roots, client_config};
 pub struct Client {
     address: SocketAddr,
     tls: Arc<ClientConfig>,
+    /// What each connection begins with, before TLS.
+    preamble: Vec<u8>,
 }
 
 impl Client {
     pub fn new(address: SocketAddr, ca: &Path) -> Self {
-        Self { address, tls: client_config(Roots::Only(ca), None).unwrap() }
+        Self { address, tls: client_config(Roots::Only(ca), None).unwrap(), preamble: Vec::new() }
+    }
+
+    /// The same behind a balancer, whose connections begin with these bytes.
+    pub fn behind(&self, preamble: &[u8]) -> Self {
+        Self { address: self.address, tls: Arc::clone(&self.tls), preamble: preamble.to_vec() }
+    }
+
+    /// Connects; nothing where the server does not shake hands.
+    pub async fn try_connect(&self) -> Option<TlsStream<TcpStream>> {
+        let mut tcp = TcpStream::connect(self.address).await.unwrap();
+        tcp.write_all(&self.preamble).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.ok()
     }
 
     pub fn request(&self, method: &str, path: &str) -> Request<'_> {
@@ -72,9 +87,7 @@ impl Client {
     }
 
     pub async fn connect(&self) -> TlsStream<TcpStream> {
-        let tcp = TcpStream::connect(self.address).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.unwrap()
+        self.try_connect().await.expect("a handshake")
     }
 }
 
@@ -111,15 +124,28 @@ impl Request<'_> {
     }
 
     async fn exchange(self) -> Answer {
-        let stream = TokioIo::new(self.client.connect().await);
-        let (mut sender, connection) = http1::handshake(stream).await.unwrap();
-        let driver = tokio::spawn(connection);
         let request = self.head.body(Full::new(Bytes::from(self.body))).unwrap();
-        let (head, body) = sender.send_request(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        driver.abort();
-        Answer { status: head.status.as_u16(), headers: head.headers, body }
+        exchange(self.client.connect().await, request).await
     }
+}
+
+/// A GET in plain HTTP.
+pub async fn fetch_plain(address: SocketAddr, path: &str) -> Answer {
+    let request = http::Request::get(path).header("host", address.to_string()).body(Full::default()).unwrap();
+    let asked = async { exchange(TcpStream::connect(address).await.unwrap(), request).await };
+    timeout(PATIENCE, asked).await.expect("an answer in time")
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: http::Request<Full<Bytes>>,
+) -> Answer {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes().to_vec();
+    driver.abort();
+    Answer { status: head.status.as_u16(), headers: head.headers, body }
 }
 
 /// What came back.

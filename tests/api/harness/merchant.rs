@@ -7,7 +7,7 @@ use actix_web::{App, HttpRequest, HttpResponse};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::Value;
 use standardwebhooks::Webhook;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -31,6 +31,12 @@ pub enum Reply {
     Echo(u16),
     /// 200 with this JSON.
     Json(&'static str),
+    /// This status with this text.
+    Text(u16, &'static str),
+    /// 503 with this `Retry-After`.
+    RetryAfter(&'static str),
+    /// 200, after a while.
+    Slow(Duration),
 }
 
 /// A callback as it came.
@@ -65,6 +71,7 @@ impl Received {
 struct Inbox {
     received: Mutex<Vec<Received>>,
     script: Mutex<VecDeque<Reply>>,
+    standing: Mutex<HashMap<String, Reply>>,
     came: Notify,
 }
 
@@ -112,6 +119,20 @@ impl MerchantEndpoint {
         self.inbox.script.lock().unwrap().extend(replies);
     }
 
+    /// How callbacks to a path are answered from now on, whatever the others are; as usual by nothing.
+    pub fn answers_at(&self, path: &str, reply: Option<Reply>) {
+        let mut standing = self.inbox.standing.lock().unwrap();
+        match reply {
+            Some(reply) => standing.insert(path.to_owned(), reply),
+            None => standing.remove(path),
+        };
+    }
+
+    /// What came to a path so far.
+    pub fn at(&self, path: &str) -> Vec<Received> {
+        self.so_far().into_iter().filter(|received| received.path == path).collect()
+    }
+
     /// What came so far.
     pub fn so_far(&self) -> Vec<Received> {
         self.inbox.received.lock().unwrap().clone()
@@ -146,9 +167,11 @@ async fn receive(request: HttpRequest, body: Bytes, inbox: Data<Inbox>) -> HttpR
         headers.append(name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
     let path = request.path().to_owned();
+    let standing = inbox.standing.lock().unwrap().get(&path).copied();
     inbox.received.lock().unwrap().push(Received { path, headers, body: body.to_vec(), at: Instant::now() });
     inbox.came.notify_waiters();
-    let reply = inbox.script.lock().unwrap().pop_front().unwrap_or(Reply::Status(200));
+    let scripted = || inbox.script.lock().unwrap().pop_front();
+    let reply = standing.or_else(scripted).unwrap_or(Reply::Status(200));
     match reply {
         Reply::Status(status) => HttpResponse::build(status.try_into().unwrap()).finish(),
         Reply::Redirect => HttpResponse::Found().insert_header(("location", "/elsewhere")).finish(),
@@ -156,6 +179,12 @@ async fn receive(request: HttpRequest, body: Bytes, inbox: Data<Inbox>) -> HttpR
             let text: String = body.iter().map(|&byte| char::from(byte)).filter(char::is_ascii_graphic).collect();
             let echo = ("location", format!("/echo?{text}"));
             HttpResponse::build(status.try_into().unwrap()).insert_header(echo).body(body)
+        }
+        Reply::Text(status, text) => HttpResponse::build(status.try_into().unwrap()).body(text),
+        Reply::RetryAfter(wait) => HttpResponse::ServiceUnavailable().insert_header(("retry-after", wait)).finish(),
+        Reply::Slow(pause) => {
+            tokio::time::sleep(pause).await;
+            HttpResponse::Ok().finish()
         }
         Reply::Json(json) => HttpResponse::Ok().content_type("application/json").body(json),
         Reply::Hang => {

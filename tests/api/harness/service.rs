@@ -8,14 +8,15 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use vezne::config::{Config, Environment};
 use vezne::hardening::MasterKeys;
-use vezne::startup::Application;
+use vezne::server;
+use vezne::startup::{Application, Listeners};
 
 /// How the service is started, again and again.
 pub(super) enum Launch {
@@ -50,7 +51,7 @@ impl Service {
     }
 
     /// The process, where it is one.
-    pub fn process(&self) -> &Process {
+    pub fn process(&mut self) -> &mut Process {
         let Self::Process(process) = self else { panic!("the service runs in this process") };
         process
     }
@@ -65,10 +66,12 @@ impl Threaded {
     fn start(config: Config, listener: TcpListener) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (sender, started) = mpsc::channel();
+        let telemetry = server::bind(config.telemetry.listen.as_slice()).unwrap().pop();
+        let listeners = Listeners { window: vec![listener], telemetry };
         let thread = thread::spawn(move || {
             let master_keys = MasterKeys::load(&config.keys).unwrap();
             actix_rt::System::new().block_on(async {
-                let application = Application::build(&config, master_keys, vec![listener]).unwrap();
+                let application = Application::build(&config, master_keys, listeners).unwrap();
                 sender.send(()).unwrap();
                 // A dropped sender stops the service as well: its test is over.
                 application.run_until(async { drop(stopped.await) }).await.unwrap();
@@ -124,6 +127,23 @@ impl Process {
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "{ended:?} before {text:?}: {}", self.log());
             assert!(Instant::now() < deadline, "no {text:?} in time: {}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends a signal, and goes on.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for the end, however it comes.
+    pub fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it goes on: {}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
     }

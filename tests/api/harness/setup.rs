@@ -29,6 +29,7 @@ pub const NOBODY: u32 = 65534;
 #[derive(Default)]
 pub struct Setup {
     settings: Vec<(String, String)>,
+    variables: Vec<(String, String)>,
     stall: Option<Duration>,
     callback_ports: Vec<u16>,
     is_process: bool,
@@ -58,6 +59,19 @@ impl Setup {
     /// In this database.
     pub fn in_database(self, database: Database) -> Self {
         Self { database: Some(database), ..self }
+    }
+
+    /// With a private listener, at an address that nothing else on this machine has.
+    pub fn watched(self) -> Self {
+        let [_, second, third, fourth, ..] = *uuid::Uuid::new_v4().as_bytes();
+        let address = format!("127.{second}.{third}.{}:9464", fourth.clamp(1, 254));
+        self.set("telemetry.listen", &address)
+    }
+
+    /// One more variable of the process's environment, which is no setting.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// How long the provider takes for the stalling card.
@@ -118,6 +132,7 @@ impl Setup {
         let fixed = USUAL.map(|(key, value)| (key, value.to_owned()));
         environment.extend(usual.into_iter().chain(fixed).map(|(key, value)| (variable(key), value)));
         environment.extend(self.settings.into_iter().map(|(key, value)| (variable(&key), value)));
+        environment.extend(self.variables);
         let config = Config::from_str("", &environment, directory.path()).unwrap_or_else(|error| panic!("{error}"));
 
         drop(migrate_store(&config).unwrap());
@@ -135,12 +150,13 @@ impl Setup {
 }
 
 /// One worker, no limits that a test could meet, retries that do not take days.
-const USUAL: [(&str, &str); 7] = [
+const USUAL: [(&str, &str); 8] = [
     ("server.workers", "1"),
     ("server.shutdown_seconds", "1"),
     ("keys.master_key_file", "master.key"),
     ("callback.retry_seconds", "1,1,1,1"),
     ("egress.allow", "127.0.0.0/8,::1/128"),
+    ("provider.card_token.test.breaker_failures", "0"),
     ("limits.api_per_second", "10000"),
     ("limits.page_per_minute", "100000"),
 ];

@@ -51,8 +51,9 @@ impl Database {
         match self {
             Self::Sqlite(_) => Vec::new(),
             Self::Postgres { cluster, name, .. } => {
-                let tables = ["merchants", "api_keys", "merchant_secrets", "sessions", "events"];
-                let rows = tables.map(|table| cluster.run(name, &format!("SELECT * FROM {table}")));
+                let tables = cluster.run(name, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
+                let rows: Vec<String> =
+                    tables.lines().map(|table| cluster.run(name, &format!("SELECT * FROM {table}"))).collect();
                 vec![
                     (rows.concat().into_bytes(), name.clone()),
                     (cluster.log().into_bytes(), "the server's log".into()),
@@ -61,14 +62,28 @@ impl Database {
         }
     }
 
-    /// What an operator reads in it: a row's columns, then the next row's.
+    /// What an operator reads in it: a row's columns, then the next row's. `:now`
+    /// stands for the present moment in Unix milliseconds.
     pub fn read(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         match self {
-            Self::Sqlite(path) => read_file(path, sql),
+            Self::Sqlite(path) => read_file(path, &sql.replace(":now", "(unixepoch('subsec') * 1000)")),
             Self::Postgres { cluster, name, .. } => {
                 let cell = |text: &str| (text != "∅").then(|| text.to_owned());
-                let found = cluster.run_with(name, sql, "∅");
+                let now = "(extract(epoch FROM clock_timestamp()) * 1000)";
+                let found = cluster.run_with(name, &sql.replace(":now", now), "∅");
                 found.lines().map(|line| line.split('|').map(cell).collect()).collect()
+            }
+        }
+    }
+
+    /// Changes it behind the service's back; says how many rows.
+    pub fn alter(&self, statement: &str) -> usize {
+        match self {
+            Self::Sqlite(path) => Connection::open(path).unwrap().execute(statement, []).unwrap(),
+            Self::Postgres { cluster, name, .. } => {
+                // psql tells a statement's rows beside its own words.
+                let answer = cluster.run(name, &format!("{statement} RETURNING 1"));
+                answer.lines().filter(|line| *line == "1").count()
             }
         }
     }

@@ -28,6 +28,9 @@ async fn misplaced_numbers(drive: &Drive) {
             format!("/v1/sessions?status={place}"),
             format!("/v1/sessions?{place}=1"),
             format!("/v1/sessions/{place}"),
+            format!("/v1/events?type={place}"),
+            format!("/v1/events?createdAfter={place}"),
+            format!("/v1/events/{place}"),
             format!("/v1/{place}"),
             format!("/problems/{place}"),
             format!("/{place}?{place}#{place}"),
@@ -102,6 +105,11 @@ async fn sessions_that_ended(drive: &Drive) {
     hear(drive, "cancel after the end", &drive.app.cancel(&session).await);
     let read = drive.app.api("GET", &format!("/v1/sessions/{}", session.id)).send().await;
     hear(drive, "the session", &read.expect(200));
+    let list = drive.app.api("GET", &format!("/v1/events?session={}", session.id)).send().await.expect(200);
+    let id = list.json()["data"][0]["id"].as_str().unwrap().to_owned();
+    hear(drive, "its events", &list);
+    let again = drive.app.api("POST", &format!("/v1/events/{id}/redeliver")).send().await;
+    hear(drive, "nobody to call", &again.expect(409));
 }
 
 /// Secrets that do not open and rows that cannot be read.

@@ -68,8 +68,8 @@ impl Scene {
         let failures = words_of(include_str!("../../../src/provider/error.rs"), "pub fn name(&self)");
         let logged = failures.iter().filter(|name| log.contains(&format!("\"outcome\":\"{name}\""))).cloned().collect();
         assert_covers("failure of the provider", &logged, &failures);
-        let mut reasons = words_of(include_str!("../../../src/handoff/delivery.rs"), "pub(super) fn outcome(");
-        reasons.extend(["not_allowed", "not_signed"].map(str::to_owned));
+        let mut reasons = words_of(include_str!("../../../src/handoff/verdict.rs"), "fn reason_of(");
+        reasons.extend(["status", "redirect", "gone", "not_allowed", "not_signed"].map(str::to_owned));
         let failed = outcomes::callback_reasons(&self.usual).into_iter().collect();
         assert_covers("failure of a callback", &failed, &reasons);
     }

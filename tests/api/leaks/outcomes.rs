@@ -85,6 +85,9 @@ async fn every_failure(drive: &Drive, hangs_up: &str) {
         complete(drive, &own).await;
         until_all_are_settled(drive).await;
     }
+    app.merchant.answers([Reply::Echo(410)]);
+    complete(drive, &format!("{own}/gone")).await;
+    until_all_are_settled(drive).await;
     // The port was open when the session was made.
     let session = drive.session(json!({ "callbackUrl": own })).await;
     drive.damage(&format!("UPDATE sessions SET callback_url = '{CLOSED}' WHERE id = ?1"), &session.id);

@@ -13,10 +13,12 @@ pub mod api_json;
 pub mod card;
 pub mod config;
 pub mod digits;
+pub mod endpoint_answer;
 pub mod input;
 pub mod intake;
 pub mod multipart;
 pub mod numbers;
+pub mod proxy;
 pub mod scrub;
 pub mod tokens;
 pub mod webhook;
@@ -25,12 +27,14 @@ pub mod webhook;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, the boundaries that anybody can reach first.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 12] = [
     ("intake", intake::check),
+    ("proxy", proxy::check),
     ("card", card::check),
     ("answer", answer::check),
     ("api_json", api_json::check),
     ("webhook", webhook::check),
+    ("endpoint_answer", endpoint_answer::check),
     ("scrub", scrub::check),
     ("allow_list", allow_list::check),
     ("config", config::check),

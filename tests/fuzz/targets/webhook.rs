@@ -12,12 +12,12 @@ use serde_json::Value;
 use standardwebhooks::Webhook;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
-use vezne::handoff::{Message, SignedResult, destination};
+use vezne::handoff::{Message, SignedResult, destination, told_of_end};
 use vezne::hardening::SecretText;
 use vezne::id::{EventId, MerchantId, SessionId};
 use vezne::merchant::{AllowList, AllowedUrl, Mode};
 use vezne::session::{Handoff, Purpose, Session, Status};
-use vezne::store::Delivery;
+use vezne::store::{Event, EventKind, EventState};
 
 const RESULT_KEY: &str = "vzsig_example";
 const SIGNED: [&str; 5] = ["session", "status", "conversationId", "timestamp", "tokenDigest"];
@@ -99,16 +99,22 @@ fn the_redirect_verifies(session: &Session, result: &SignedResult, change: &[u8]
 }
 
 fn the_callback_verifies(session: &Session, result: &SignedResult, key: &[u8], change: &[u8]) {
-    let delivery = Delivery {
-        violation: None,
-        event: EventId::generate(),
-        kind: "session.completed".to_owned(),
+    let event = Event {
+        id: EventId::generate(),
+        merchant: session.merchant.clone(),
+        mode: session.mode,
+        kind: EventKind::Completed,
+        session: Some(session.id.clone()),
+        callback_url: None,
         created_at: Timestamp::UNIX_EPOCH,
-        attempt: 1,
-        session: session.clone(),
+        state: EventState::Pending,
+        attempts: 1,
+        next_attempt_at: None,
+        last_reason: None,
+        settled_at: None,
     };
     let keys = [SecretText::new(format!("whsec_{}", BASE64.encode(key))), SecretText::new("whsec_b3RoZXI=".to_owned())];
-    let message = Message::sign(&delivery, result, &keys, Timestamp::now()).unwrap();
+    let message = Message::sign(&event, told_of_end(session, result), &keys, Timestamp::now()).unwrap();
     let verifiers = [Webhook::from_bytes(key.to_vec()).unwrap(), Webhook::from_bytes(b"other".to_vec()).unwrap()];
     for verifier in &verifiers {
         assert!(verifier.verify(message.body.as_bytes(), &message.headers).is_ok());

@@ -4,7 +4,7 @@ use super::schema::Document;
 use super::{Answer, Api};
 use crate::error::KINDS;
 use crate::id::SessionId;
-use crate::store::SecretKind;
+use crate::store::{Among, DeliveryAsk, DeliveryOutcome, SecretKind, Settlement};
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::test::TestRequest;
 use serde_json::{Value, json};
@@ -136,6 +136,78 @@ async fn lists_are_as_described() {
     }
 }
 
+const EVENTS: &str = "/v1/events";
+const EVENT: &str = "/v1/events/{id}";
+const REDELIVER: &str = "/v1/events/{id}/redeliver";
+const TEST: &str = "/v1/events/test";
+
+/// An attempt of whatever is due, with this outcome.
+async fn attempt(api: &Api, outcome: DeliveryOutcome, reason: Option<&'static str>) {
+    let ask = DeliveryAsk { limit: 9, per_endpoint: 9, among: Among::AllBut(Vec::new()), lease: LIFE };
+    for delivery in api.window.store.lease_deliveries(ask).await.unwrap() {
+        let settlement = Settlement {
+            event: delivery.event.id.clone(),
+            attempt: delivery.event.attempts,
+            latency: Duration::from_millis(17),
+            status: Some(if reason.is_some() { 500 } else { 204 }),
+            reason,
+            answer: "Internal Server Error".to_owned(),
+            outcome,
+        };
+        api.window.store.settle_delivery(settlement).await.unwrap();
+    }
+}
+
+#[actix_web::test]
+async fn events_in_every_state_are_as_described() {
+    let (api, document) = (api().await, Document::load());
+    let mut without = full();
+    without.as_object_mut().unwrap().remove("callbackUrl");
+    api.window.store.cancel(api.session(&without, LIFE).await).await.unwrap();
+    let ways = [
+        (DeliveryOutcome::Delivered, None),
+        (DeliveryOutcome::Abandoned, Some("status")),
+        (DeliveryOutcome::Retry { after: LIFE }, Some("status")),
+        (DeliveryOutcome::EndpointGone, Some("gone")),
+    ];
+    for (outcome, reason) in ways {
+        api.complete(&api.session(&full(), LIFE).await).await;
+        attempt(&api, outcome, reason).await;
+    }
+    let test = api.call(TestRequest::post().uri(TEST).set_json(json!({ "callbackUrl": full()["callbackUrl"] }))).await;
+    check(&document, "post", TEST, &test);
+    assert_eq!(
+        test.headers.get("Location").unwrap(),
+        format!("/v1/events/{}", test.body["id"].as_str().unwrap()).as_str()
+    );
+
+    let list = api.call(TestRequest::get().uri(EVENTS)).await;
+    check(&document, "get", EVENTS, &list);
+    let mut states = BTreeSet::new();
+    let mut answers = vec![test];
+    for event in list.body["data"].as_array().unwrap() {
+        let id = event["id"].as_str().unwrap();
+        let read = api.call(TestRequest::get().uri(&EVENT.replace("{id}", id))).await;
+        check(&document, "get", EVENT, &read);
+        let redelivered = api.call(TestRequest::post().uri(&REDELIVER.replace("{id}", id))).await;
+        check(&document, "post", REDELIVER, &redelivered);
+        assert_eq!(redelivered.status, if event["state"] == "unaddressed" { 409 } else { 202 });
+        states.insert(event["state"].as_str().unwrap().to_owned());
+        answers.push(read);
+    }
+    // What waited for the endpoint that is gone, is held back with it.
+    let expected = ["abandoned", "delivered", "endpoint_disabled", "pending", "unaddressed"];
+    assert!(states.iter().eq(expected), "{states:?}");
+    for pointer in document.pointers(document.schema("EventDetail")) {
+        assert!(answers.iter().any(|answer| answer.body.pointer(&pointer).is_some()), "no answer has {pointer}");
+    }
+    let attempts = |answer: &Answer| answer.body["attempts"].as_array().cloned().unwrap_or_default();
+    let tried: Vec<Value> = answers.iter().flat_map(attempts).collect();
+    for name in document.properties(document.schema("Attempt")) {
+        assert!(tried.iter().any(|attempt| attempt.get(name).is_some()), "no attempt has {name}");
+    }
+}
+
 #[actix_web::test]
 async fn every_described_problem_is_answered_as_described() {
     let (api, document) = (api().await, Document::load());
@@ -164,7 +236,17 @@ async fn every_described_problem_is_answered_as_described() {
         ("get", READ, api.call(read(&SessionId::generate())).await),
         ("post", CANCEL, api.call(cancel(&SessionId::generate())).await),
         ("post", CANCEL, api.call(cancel(&completed)).await),
+        ("get", EVENTS, api.call(TestRequest::get().uri("/v1/events?state=lost")).await),
+        ("get", EVENT, api.call(TestRequest::get().uri(&EVENT.replace("{id}", "evt_1"))).await),
+        ("post", TEST, api.call(TestRequest::post().uri(TEST).set_json(json!({ "callbackUrl": "x" }))).await),
+        ("post", TEST, api.call(TestRequest::post().uri(TEST).set_json(json!({ "x": 1 }))).await),
     ];
+    let mut unheard = full();
+    unheard.as_object_mut().unwrap().remove("callbackUrl");
+    api.window.store.cancel(api.session(&unheard, LIFE).await).await.unwrap();
+    let list = api.call(TestRequest::get().uri("/v1/events?state=unaddressed")).await;
+    let id = list.body["data"][0]["id"].as_str().unwrap();
+    answers.push(("post", REDELIVER, api.call(TestRequest::post().uri(&REDELIVER.replace("{id}", id))).await));
     let without_provider = Api::new("https://shop.example/", &[SecretKind::Result]).await;
     answers.push(("post", LIST, without_provider.call(create(&full())).await));
     let without_secrets = Api::new("https://shop.example/", &[]).await;

@@ -5,8 +5,9 @@ use super::schema::Document;
 use crate::config::{CallbackConfig, EgressConfig};
 use crate::egress::{Connector, Resolver, Roots, client_config};
 use crate::handoff::CallbackWorker;
+use crate::merchant::Mode;
 use crate::session::{Blocked, Directive, Violation};
-use crate::store::SecretKind;
+use crate::store::{EventKind, SecretKind};
 use actix_web::dev::ServerHandle;
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::web::{Bytes, Data, to};
@@ -54,7 +55,15 @@ fn worker(api: &Api) -> CallbackWorker {
     let config = CallbackConfig { timeout: time, ca_file: None, retry: vec![time] };
     let window = &api.window;
     let wake = Arc::clone(&window.callback_wake);
-    CallbackWorker::new(Arc::clone(&window.store), window.results.clone(), connector, config, wake)
+    CallbackWorker::new(
+        Arc::clone(&window.store),
+        window.results.clone(),
+        connector,
+        config,
+        wake,
+        Arc::default(),
+        Arc::default(),
+    )
 }
 
 /// Holds a callback against its description; says which it is.
@@ -99,11 +108,14 @@ async fn callbacks_are_as_described() {
     assert!(api.window.store.record_violation(session.clone(), violation).await.unwrap());
     assert!(!api.window.store.record_violation(session, violation).await.unwrap(), "one for each directive");
 
-    let worker = actix_rt::spawn(worker(&api).run());
+    let url = api.merchant.allow_list.check(&shop, Mode::Test).unwrap();
+    api.window.store.record_test(api.merchant.id.clone(), Mode::Test, url).await.unwrap();
+
+    let worker = actix_rt::spawn(worker(&api).run_until(std::future::pending(), Duration::ZERO));
     let document = Document::load();
     let mut bodies = Vec::new();
     let mut kinds = BTreeSet::new();
-    for _ in 0..5 {
+    for _ in 0..6 {
         let callback = timeout(Duration::from_secs(20), received.recv()).await.unwrap().unwrap();
         kinds.insert(check(&document, &callback));
         bodies.push(callback.1);
@@ -111,8 +123,43 @@ async fn callbacks_are_as_described() {
     worker.abort();
     endpoint.stop(false).await;
     assert!(kinds.iter().eq(document.at("/webhooks").as_object().unwrap().keys()), "{kinds:?}");
-    let schemas = ["SessionEvent", "ViolationEvent"];
+    let schemas = ["SessionEvent", "ViolationEvent", "PingEvent"];
     for pointer in schemas.iter().flat_map(|name| document.pointers(document.schema(name))) {
         assert!(bodies.iter().any(|body| body.pointer(&pointer).is_some()), "no callback has {pointer}");
     }
+    the_catalogue_has_them(&bodies);
+}
+
+/// What kind of value stands where: metadata aside, whose names are the merchant's.
+fn shape(value: &Value, place: &str) -> BTreeSet<String> {
+    let kind = match value {
+        Value::Object(fields) if !place.ends_with("/metadata") => {
+            return fields.iter().flat_map(|(name, value)| shape(value, &format!("{place}/{name}"))).collect();
+        }
+        Value::Object(_) => "object",
+        Value::String(_) => "text",
+        Value::Number(_) => "number",
+        _ => "other",
+    };
+    BTreeSet::from([format!("{place} {kind}")])
+}
+
+/// Holds the examples of docs/events.md against what was sent.
+fn the_catalogue_has_them(bodies: &[Value]) {
+    let document = include_str!("../../../../docs/events.md");
+    let mut examples = BTreeSet::new();
+    for example in document.split("```json\n").skip(1) {
+        let example: Value = serde_json::from_str(example.split("```").next().unwrap()).unwrap();
+        let kind = example["type"].as_str().unwrap().to_owned();
+        let sent = bodies.iter().find(|body| body["type"] == example["type"]).unwrap_or_else(|| panic!("no {kind}"));
+        assert_eq!(shape(&example, ""), shape(sent, ""), "{kind}");
+        assert!(document.contains(&format!("\n### {kind}\n")), "{kind} has no heading");
+        examples.insert(kind);
+    }
+    assert!(
+        examples
+            .iter()
+            .map(String::as_str)
+            .eq(EventKind::ALL.map(EventKind::name).into_iter().collect::<BTreeSet<_>>())
+    );
 }

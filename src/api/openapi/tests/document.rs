@@ -1,12 +1,14 @@
 //! The document against the code: routes, problems, what requests may hold.
 
 use super::schema::Document;
+use crate::api::events::{EventListQuery, TestRequest};
 use crate::api::sessions::ListQuery;
 use crate::card::{Brand, RANGES};
 use crate::error::KINDS;
 use crate::merchant::{AllowList, Merchant, Mode};
 use crate::page::Locale;
 use crate::session::{Blocked, SessionRequest, Status, Violation};
+use crate::store::{EventKind, EventState};
 use actix_web::web::Query;
 use aws_lc_rs::{digest, hmac};
 use data_encoding::BASE64URL_NOPAD;
@@ -110,11 +112,25 @@ fn a_request_may_hold_what_is_documented_and_nothing_else() {
 
 #[test]
 fn a_query_may_hold_what_is_documented_and_nothing_else() {
-    let error = Query::<ListQuery>::from_query("notDocumented=1").err().unwrap();
     let document = Document::load();
-    let parameters = document.at("/paths/~1v1~1sessions/get/parameters").as_array().unwrap();
-    let described: BTreeSet<_> = parameters.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(described, expected_names(&error.to_string()));
+    let sessions = Query::<ListQuery>::from_query("notDocumented=1").err().unwrap();
+    let events = Query::<EventListQuery>::from_query("notDocumented=1").err().unwrap();
+    for (path, error) in [("~1v1~1sessions", sessions), ("~1v1~1events", events)] {
+        let parameters = document.at(&format!("/paths/{path}/get/parameters")).as_array().unwrap();
+        let described: BTreeSet<_> = parameters.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(described, expected_names(&error.to_string()));
+    }
+}
+
+#[test]
+fn a_test_names_an_endpoint_and_nothing_else() {
+    let document = Document::load();
+    let schema = document.schema("TestRequest");
+    assert_eq!(document.properties(schema), BTreeSet::from(["callbackUrl"]));
+    assert_eq!(schema["additionalProperties"], false);
+    let read = |body| serde_json::from_value::<TestRequest>(body).is_ok();
+    assert!(read(json!({ "callbackUrl": "x" })));
+    assert!(!read(json!({})) && !read(json!({ "callbackUrl": "x", "notDocumented": 1 })));
 }
 
 /// A request with every documented field, at its first example.
@@ -204,9 +220,12 @@ fn names_are_those_of_the_code() {
     assert_eq!(names(&document.schema("SessionEvent")["properties"]["type"]["enum"]), events);
     let violation = &document.schema("ViolationEvent")["properties"];
     assert_eq!(violation["type"]["const"], Violation::EVENT);
+    assert_eq!(document.schema("PingEvent")["properties"]["type"]["const"], EventKind::Ping.name());
+    assert_eq!(names(&document.schema("EventType")["enum"]), EventKind::ALL.map(EventKind::name).into());
+    assert_eq!(names(&document.schema("EventState")["enum"]), EventState::ALL.map(EventState::name).into());
     let blocked = &violation["data"]["properties"]["blocked"]["enum"];
     assert_eq!(names(blocked), Blocked::ALL.map(Blocked::name).into());
-    events.insert(Violation::EVENT);
+    events.extend([Violation::EVENT, EventKind::Ping.name()]);
     assert_eq!(
         document.at("/webhooks").as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(),
         events
