@@ -50,7 +50,7 @@ pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 const VEZNE: &str = env!("CARGO_BIN_EXE_vezne");
 /// How long the hand strikes.
 const SHORT: Duration = Duration::from_secs(12);
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// The longest that a run may take, whatever is broken.
 const BOUND: Duration = Duration::from_mins(10);
@@ -90,7 +90,7 @@ async fn run_in_time(args: &Args) -> Outcome<bool> {
     let stopped = vezne::server::shutdown_signal()?;
     tokio::select! {
         done = run(args) => done,
-        _ = stopped => Err("stopped".into()),
+        () = stopped => Err("stopped".into()),
         () = tokio::time::sleep(BOUND) => Err("it does not come to an end".into()),
     }
 }

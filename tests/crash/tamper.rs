@@ -27,13 +27,13 @@ const SPOILS: [(&str, Promise, Spoil); 12] = [
         of(books, completed).for_each(|receipt| receipt.is_genuine = false);
     }),
     ("an end is told under two ids", Promise::OneEnd, |books, completed| {
-        let mut second = of(books, completed).next().cloned();
-        second.iter_mut().for_each(|receipt| receipt.event.push('2'));
+        let first = of(books, completed).next().cloned();
+        let second = first.map(|first| Receipt { event: "evt_2".into(), ..first });
         books.received.extend(second);
     }),
     ("a callback tells of another end", Promise::ToldIsTrue, |books, completed| {
-        let mut second = of(books, completed).next().cloned();
-        second.iter_mut().for_each(|receipt| (receipt.status, receipt.token) = ("canceled".into(), None));
+        let first = of(books, completed).next().cloned();
+        let second = first.map(|first| Receipt { status: "canceled".into(), token: None, ..first });
         books.received.extend(second);
     }),
     ("the token was issued for nobody", Promise::TokenIsIssued, |books, completed| {
