@@ -14,9 +14,12 @@ struct Completed {
     conversation: String,
 }
 
-const SPOILS: [(&str, Promise, Spoil); 12] = [
+const SPOILS: [(&str, Promise, Spoil); 13] = [
     ("a received event is dropped", Promise::EventArrived, |books, completed| {
         books.received.retain(|receipt| receipt.session != completed.session);
+    }),
+    ("no callback is answered 2xx", Promise::EventArrived, |books, completed| {
+        of(books, completed).for_each(|receipt| receipt.is_taken = false);
     }),
     ("a received token is another", Promise::OneToken, |books, completed| {
         for receipt in of(books, completed) {
@@ -109,6 +112,7 @@ pub fn small_books() -> Books {
             session: "ses_1".into(),
             status: "completed".into(),
             token: Some("token 2".into()),
+            is_taken: true,
             is_genuine: true,
         }],
         told: vec![Told {
