@@ -44,6 +44,8 @@ kinds! {
         "`detail` names the parameter. `limit` is 1 to 100; `cursor` is the `nextCursor` of the page before, unchanged.";
     CARD_NUMBER = 400 "card-number" "A card number has no place in a URL or a header"
         "Send no card numbers here: the cardholder types the card into the hosted page, and only there. Nothing was done.";
+    INVALID_IDEMPOTENCY_KEY = 400 "invalid-idempotency-key" "The Idempotency-Key header cannot be used"
+        "Send it once, with 1 to 255 visible ASCII characters and no spaces, such as a UUID; or leave it out. Nothing was done.";
     UNAUTHORIZED = 401 "unauthorized" "The API key is missing, wrong or retired"
         "Send `Authorization: Bearer vz_test_…` or `vz_live_…`. A new key is made with `vezne merchant rotate-key`.";
     MERCHANT_DISABLED = 403 "merchant-disabled" "This merchant is switched off"
@@ -60,12 +62,18 @@ kinds! {
         "Its session had no `callbackUrl`. Read the event or the session; there is nobody to call.";
     PROVIDER_NOT_SET = 409 "provider-not-set" "The merchant has no provider credentials for this mode"
         "The operator sets them with `vezne merchant set-provider`.";
+    IDEMPOTENCY_IN_FLIGHT = 409 "idempotency-in-flight" "The first call with this Idempotency-Key is still being answered"
+        "Send the same call again after the seconds that Retry-After names: it is answered what the first call was.";
+    IDEMPOTENCY_NOT_KEPT = 409 "idempotency-not-kept" "The answer to this Idempotency-Key cannot be given again"
+        "A call was made with this key. Read what it has made with the calls that list; use a new key only for a call that is to be made once more.";
     PAYLOAD_TOO_LARGE = 413 "payload-too-large" "The body is over 16 KiB"
         "Send less `metadata`.";
     UNSUPPORTED_MEDIA_TYPE = 415 "unsupported-media-type" "The body's type is not application/json"
         "Set Content-Type: application/json.";
     INVALID_REQUEST = 422 "invalid-request" "Some fields cannot be accepted"
         "`errors` names each field and what would be right. Nothing was created.";
+    IDEMPOTENCY_MISMATCH = 422 "idempotency-mismatch" "This Idempotency-Key belongs to another call"
+        "Within 24 hours a key stands for one call: same address, same body, byte for byte. Use a new key for another call. Nothing was done.";
     TOO_MANY_REQUESTS = 429 "too-many-requests" "Too many requests"
         "Wait for the seconds that Retry-After names, then go on more slowly.";
     INTERNAL = 500 "internal" "Something is wrong on our side"
@@ -103,6 +111,20 @@ impl Problem {
     #[must_use]
     pub fn invalid(errors: Vec<InvalidField>) -> Self {
         Self { errors, ..Self::new(&INVALID_REQUEST) }
+    }
+
+    /// Adds how many seconds to wait.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
+    }
+
+    /// Whether the same call is answered this whenever it comes: it depends on the
+    /// request alone, or on what does not change any more. Not so where an operator
+    /// can mend what was wrong (an allow-list, missing credentials) or waiting helps.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        [MALFORMED_BODY.slug, SESSION_ENDED.slug, EVENT_UNADDRESSED.slug].contains(&self.kind.slug)
     }
 
     /// A failure of ours: its cause goes to the log, under the request's id,

@@ -22,6 +22,8 @@
 #[forbid(unsafe_code)]
 pub mod api;
 #[forbid(unsafe_code)]
+pub mod audit;
+#[forbid(unsafe_code)]
 pub mod card;
 #[forbid(unsafe_code)]
 pub mod cli;
@@ -71,5 +73,7 @@ pub mod startup;
 pub mod store;
 #[forbid(unsafe_code)]
 pub mod telemetry;
+#[forbid(unsafe_code)]
+pub mod trail;
 #[forbid(unsafe_code)]
 pub mod window;

@@ -6,6 +6,7 @@ mod store;
 
 pub use store::{migrate_store, open_store};
 
+use crate::api;
 use crate::config::{CardTokenConfig, Config, EgressConfig, RetentionConfig};
 use crate::egress::{AddressGuard, Connector, ResolveError, Resolver, Roots, TlsError, client_config};
 use crate::handoff::{CallbackWorker, Results};
@@ -25,6 +26,7 @@ use crate::server::proxy_protocol::ProxyPeers;
 use crate::server::{self, CertificateError, ReloadingCertificate};
 use crate::store::{SharedStore, StoreError};
 use crate::telemetry::Metrics;
+use crate::trail::Trail;
 use crate::window::{Gates, InFlight, Leases, Providers, Window};
 use actix_server::Server;
 use actix_web::web::Data;
@@ -165,6 +167,8 @@ impl Application {
         let mut running = actix_rt::spawn(self.server);
         let telemetry = self.telemetry.map(|(server, _)| actix_rt::spawn(server));
         let (stop_callbacks, stopping) = oneshot::channel::<()>();
+        let trail = Arc::clone(&self.window.trail);
+        actix_rt::spawn(Arc::clone(&trail).run());
         let callbacks = actix_rt::spawn(self.callbacks.run_until(async { drop(stopping.await) }, self.drain));
         actix_rt::spawn(retention::enforce(Arc::clone(&self.window.store), self.retention));
         actix_rt::spawn(sweep(Arc::clone(&self.window)));
@@ -183,6 +187,7 @@ impl Application {
         };
         // What is on the wire may end within the same time; the rest is handed back.
         let _ = callbacks.await;
+        trail.close().await;
         if let Some(telemetry) = telemetry {
             telemetry.abort();
         }
@@ -202,6 +207,7 @@ fn window(
     Ok(Window {
         results: Results::new(Arc::clone(&store), Arc::clone(&sealer)),
         form_tokens: FormTokens::new(keys)?,
+        calls: api::call_mac(keys)?,
         pages: Pages::new().with_privacy_notice(config.page.privacy_url.as_deref()),
         violations: Violations::default(),
         limits: Limits::new(&config.limits, metrics.limited.clone()),
@@ -213,6 +219,7 @@ fn window(
             test: config.provider.test.as_ref().map(lease),
             live: config.provider.live.as_ref().filter(|_| config.live).map(lease),
         },
+        trail: Trail::start(Arc::clone(&store), &started(config)),
         callback_wake: Arc::new(Notify::new()),
         paused_endpoints: Arc::default(),
         in_flight: InFlight::default(),
@@ -222,6 +229,11 @@ fn window(
         store,
         sealer,
     })
+}
+
+/// What the audit trail says of a start.
+fn started(config: &Config) -> String {
+    format!("version={} live={}", env!("CARGO_PKG_VERSION"), config.live)
 }
 
 fn gates(config: &Config, metrics: &Arc<Metrics>) -> Gates {
@@ -332,6 +344,7 @@ impl ProviderTls {
 /// Ends sessions whose time is over, so that their merchants hear of it.
 async fn sweep(window: Arc<Window>) {
     loop {
+        api::forget_old_keys(&window.store).await;
         let ended = window.store.expire_sessions(SWEEP_BATCH).await.unwrap_or_else(|error| {
             tracing::error!(error = %error, "the sweep failed");
             0

@@ -3,7 +3,7 @@
 
 use crate::handoff::{PausedEndpoints, Results};
 use crate::hardening::limits::Limits;
-use crate::hardening::{Sealer, SecretText};
+use crate::hardening::{Mac, Sealer, SecretText};
 use crate::health::Health;
 use crate::intake::FormTokens;
 use crate::merchant::Mode;
@@ -12,6 +12,7 @@ use crate::provider::breaker::BreakerState;
 use crate::provider::{CardTokenizer, Gate};
 use crate::store::SharedStore;
 use crate::telemetry::Metrics;
+use crate::trail::Trail;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub struct Window {
     pub store: SharedStore,
     /// Seals tokens and secrets at rest.
     pub sealer: Arc<Sealer>,
+    /// Keyed hashes of calls that have an idempotency key.
+    pub calls: Mac,
     /// Signed results.
     pub results: Results,
     /// Per-render tokens of the form.
@@ -46,6 +49,8 @@ pub struct Window {
     pub callback_ports: Vec<u16>,
     /// How long a claim of each mode lasts, or `None` when the mode is not served.
     pub leases: Leases,
+    /// This process's part of the audit trail.
+    pub trail: Arc<Trail>,
     /// Wakes the callback worker when an event was written.
     pub callback_wake: Arc<Notify>,
     /// Endpoints that fail, and are only probed.

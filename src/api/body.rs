@@ -2,10 +2,10 @@
 
 use crate::error::{self, Problem};
 use crate::provider::mask_runs;
+use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::Payload;
-use actix_web::{HttpRequest, web::BytesMut};
+use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -24,9 +24,7 @@ const CARD_LIKE: usize = 9;
 /// A problem that says what is wrong with the body.
 pub async fn json<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) -> Result<T, Problem> {
     check_type(request)?;
-    let bytes = timeout(MAX_TIME, collect(payload))
-        .await
-        .map_err(|_| Problem::new(&error::MALFORMED_BODY).detail("the body did not come within 10 seconds"))??;
+    let bytes = read(payload).await?;
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| error.to_string());
     let whole = read.and_then(|value| reader.end().map(|()| value).map_err(|error| error.to_string()));
@@ -34,6 +32,15 @@ pub async fn json<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) 
         let message = mask_runs(&error, CARD_LIKE);
         Problem::new(&error::MALFORMED_BODY).detail(message.chars().take(300).collect::<String>())
     })
+}
+
+/// Reads a body as it is.
+///
+/// # Errors
+/// A problem when it is too long, too slow or cut off.
+pub(super) async fn read(payload: Payload) -> Result<Bytes, Problem> {
+    let slow = |_| Problem::new(&error::MALFORMED_BODY).detail("the body did not come within 10 seconds");
+    Ok(timeout(MAX_TIME, collect(payload)).await.map_err(slow)??.freeze())
 }
 
 fn check_type(request: &HttpRequest) -> Result<(), Problem> {

@@ -13,7 +13,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 /// A merchant whose key was checked. The only way to one is this extractor, so
-/// a handler that takes a `Caller` cannot be reached without a key.
+/// a handler that takes a `Caller` cannot be reached without a key. What stands
+/// before a handler may leave the caller that it has checked with the request.
 pub struct Caller {
     /// Whose key it is.
     pub merchant: Merchant,
@@ -30,6 +31,9 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
+            if let Some(checked) = request.extensions_mut().remove::<Self>() {
+                return Ok(checked);
+            }
             if request.extensions().get::<CardInHead>().is_some() {
                 return Err(Problem::new(&error::CARD_NUMBER));
             }
@@ -40,6 +44,7 @@ impl FromRequest for Caller {
             let Some(known) = window.store.authenticate(fingerprint).await? else {
                 return Err(refuse(&request, window));
             };
+            window.trail.key_used(&known.key);
             window.limits.merchant(known.merchant.id.as_str())?;
             if known.merchant.disabled_at.is_some() {
                 return Err(Problem::new(&error::MERCHANT_DISABLED));
@@ -61,6 +66,7 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
 
 /// Wrong keys count against the address that they come from.
 fn refuse(request: &HttpRequest, window: &Window) -> Problem {
+    window.trail.key_refused();
     let limited = request.peer_addr().map(|peer| window.limits.client(peer.ip()));
     match limited {
         Some(Err(too_many)) => too_many.into(),

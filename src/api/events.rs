@@ -1,8 +1,10 @@
 //! `/v1/events`: list, read, redeliver, test.
 
+use super::answer::Answer;
 use super::body::json;
 use super::caller::Caller;
 use super::cursor;
+use crate::audit::Action;
 use crate::card::url_holds_card_number;
 use crate::error::{self, Problem};
 use crate::handoff::result::rfc3339;
@@ -13,7 +15,7 @@ use crate::store::{
     Attempt, Event, EventCursor, EventKind, EventQuery, EventScope, EventState, Redelivery, StoreError,
 };
 use crate::window::Window;
-use actix_web::http::header::LOCATION;
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
@@ -111,8 +113,10 @@ pub async fn read_event(caller: Caller, id: Path<String>, window: Data<Window>) 
 ///
 /// # Errors
 /// A problem.
-pub async fn redeliver_event(caller: Caller, id: Path<String>, window: Data<Window>) -> Result<HttpResponse, Problem> {
-    match window.store.redeliver(caller.scope(), parse(&id)?).await?.ok_or_else(not_found)? {
+pub async fn redeliver_event(caller: Caller, id: Path<String>, window: Data<Window>) -> Result<Answer, Problem> {
+    let id = parse(&id)?;
+    let note = window.trail.note_of_key(&caller.key, Action::EventRedelivered).on(id.as_str());
+    match window.store.redeliver(caller.scope(), id, note).await?.ok_or_else(not_found)? {
         Redelivery::Unaddressed => Err(Problem::new(&error::EVENT_UNADDRESSED)),
         Redelivery::Due(event) => {
             tracing::info!(
@@ -121,7 +125,7 @@ pub async fn redeliver_event(caller: Caller, id: Path<String>, window: Data<Wind
                 "event to be delivered again"
             );
             window.callback_wake.notify_one();
-            Ok(HttpResponse::Accepted().json(describe(&event)))
+            Answer::new(StatusCode::ACCEPTED, &describe(&event))
         }
     }
 }
@@ -142,7 +146,7 @@ pub async fn test_event(
     caller: Caller,
     payload: Payload,
     window: Data<Window>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Answer, Problem> {
     let wanted: TestRequest = json(&request, payload).await?;
     let may_call = |port| window.callback_ports.contains(&port);
     let refuse = |message: String| Problem::invalid(vec![InvalidField { field: "callbackUrl", message }]);
@@ -154,8 +158,7 @@ pub async fn test_event(
     let event = window.store.record_test(caller.merchant.id.clone(), caller.mode, url).await?;
     tracing::info!(event = event.id.as_str(), merchant = caller.merchant.id.as_str(), "test event written");
     window.callback_wake.notify_one();
-    let location = format!("/v1/events/{}", event.id);
-    Ok(HttpResponse::Accepted().insert_header((LOCATION, location)).json(describe(&event)))
+    Ok(Answer::new(StatusCode::ACCEPTED, &describe(&event))?.at(format!("/v1/events/{}", event.id)))
 }
 
 impl Caller {

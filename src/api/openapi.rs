@@ -18,6 +18,7 @@ mod tests {
     mod document;
     mod schema;
 
+    use crate::audit::{Action, Actor, ChainId, Note};
     use crate::config::LimitsConfig;
     use crate::handoff::{CARD_TOKEN_FIELD, Results};
     use crate::hardening::limits::Limits;
@@ -41,6 +42,11 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
     use tokio::sync::Notify;
+
+    /// An entry for a change that nobody looks at.
+    fn note() -> Note {
+        Note::new(ChainId::generate(), Actor::System, Action::MerchantUpdated)
+    }
 
     const LEASE: Duration = Duration::from_mins(1);
 
@@ -86,10 +92,11 @@ mod tests {
                 NewSecret { id, kind: *kind, sealed: secret }
             };
             let keys = vec![record(&test_key), record(&live_key)];
-            store.create_merchant(merchant.clone(), keys, kinds.iter().map(seal).collect()).await.unwrap();
+            store.create_merchant(merchant.clone(), keys, kinds.iter().map(seal).collect(), note()).await.unwrap();
             let window = Data::new(Window {
                 results: Results::new(store.clone(), Arc::clone(&sealer)),
                 form_tokens: FormTokens::new(&master_keys).unwrap(),
+                calls: crate::api::call_mac(&master_keys).unwrap(),
                 pages: Pages::new(),
                 violations: Violations::default(),
                 limits: Limits::new(&LimitsConfig { api_per_second: 1000, page_per_minute: 1 }, Counts::new(["limit"])),
@@ -98,6 +105,7 @@ mod tests {
                 default_locale: "tr".to_owned(),
                 callback_ports: vec![443],
                 leases: Leases { test: Some(LEASE), live: None },
+                trail: crate::trail::Trail::start(store.clone(), ""),
                 callback_wake: Arc::new(Notify::new()),
                 paused_endpoints: Arc::default(),
                 in_flight: InFlight::default(),

@@ -10,10 +10,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
 use actix_web::web::{Data, Path};
-use actix_web::{Error, HttpMessage, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use std::fmt::Write;
 
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+pub(super) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// Middleware: gives a handler's [`Problem`] its body (RFC 9457), which needs
 /// the request's id and this service's address.
@@ -29,13 +29,12 @@ pub async fn answer_problems(
     let refused = (response.status() == StatusCode::METHOD_NOT_ALLOWED).then(|| Problem::new(&METHOD_NOT_ALLOWED));
     let told = response.response().error().and_then(|error| error.as_error::<Problem>());
     let Some(problem) = told.or(refused.as_ref()) else { return Ok(response) };
-    let Some(window) = response.request().app_data::<Data<Window>>().cloned() else { return Ok(response) };
-    let id = response.request().extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+    let id = request_id(response.request());
     if let Some(cause) = problem.cause() {
         tracing::error!(request_id = id, error = cause, "request failed");
     }
     let retry_after = problem.retry_after_seconds();
-    let body = problem.body(&window.public_url, &id).to_string();
+    let body = body(problem, response.request());
     let mut response = response.map_body(|_, _| BoxBody::new(body));
     if refuses_a_body(response.status()) {
         // It may have held a card number, and the connection's read buffer still does.
@@ -53,7 +52,17 @@ pub async fn answer_problems(
     Ok(response)
 }
 
-fn refuses_a_body(status: StatusCode) -> bool {
+/// A problem's body in the answer to a request.
+pub(super) fn body(problem: &Problem, request: &HttpRequest) -> String {
+    let Some(window) = request.app_data::<Data<Window>>() else { return String::new() };
+    problem.body(&window.public_url, &request_id(request)).to_string()
+}
+
+fn request_id(request: &HttpRequest) -> String {
+    request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default()
+}
+
+pub(super) fn refuses_a_body(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::BAD_REQUEST

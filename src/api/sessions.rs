@@ -1,8 +1,10 @@
 //! `/v1/sessions`: create, read, list, cancel.
 
+use super::answer::Answer;
 use super::body::json;
 use super::caller::Caller;
 use super::cursor;
+use super::idempotency::Names;
 use crate::error::{self, Problem};
 use crate::handoff::result::rfc3339;
 use crate::hardening::SecretText;
@@ -11,7 +13,7 @@ use crate::page::Locale;
 use crate::session::{Session, SessionRequest, Status};
 use crate::store::{CancelOutcome, SecretKind, SessionCursor, SessionQuery};
 use crate::window::Window;
-use actix_web::http::header::LOCATION;
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -25,11 +27,12 @@ pub async fn create(
     request: HttpRequest,
     caller: Caller,
     payload: Payload,
+    names: Names,
     window: Data<Window>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Answer, Problem> {
     let wanted: SessionRequest = json(&request, payload).await?;
     let may_call = |port| window.callback_ports.contains(&port);
-    let (new, secret) =
+    let (mut new, secret) =
         wanted.check(&caller.merchant, caller.mode, Locale::is_known, may_call).map_err(Problem::invalid)?;
     let credentials = window.store.secrets(caller.merchant.id.clone(), SecretKind::provider(caller.mode)).await?;
     if credentials.is_empty() {
@@ -37,13 +40,13 @@ pub async fn create(
     }
     // Everything that can fail comes before the session is there.
     let key = signing_key(&window, &caller).await?;
+    let secret = names.give(&mut new, secret)?;
     let session = window.store.create_session(new).await?;
     window.metrics.sessions_created.one([session.mode.name()]);
     tracing::info!(session = session.id.as_str(), merchant = caller.merchant.id.as_str(), "session created");
     let mut body = describe(&window, &key, &session)?;
     body.insert("url".to_owned(), json!(window.session_url(secret.expose()).expose()));
-    let location = format!("/v1/sessions/{}", session.id);
-    Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(body))
+    Ok(Answer::new(StatusCode::CREATED, &body)?.at(format!("/v1/sessions/{}", session.id)))
 }
 
 /// `GET /v1/sessions/{id}`: the session, and its signed result.
@@ -62,16 +65,16 @@ pub async fn read(caller: Caller, id: Path<String>, window: Data<Window>) -> Res
 ///
 /// # Errors
 /// A problem.
-pub async fn cancel(caller: Caller, id: Path<String>, window: Data<Window>) -> Result<HttpResponse, Problem> {
+pub async fn cancel(caller: Caller, id: Path<String>, window: Data<Window>) -> Result<Answer, Problem> {
     let session = find(&caller, &id, &window).await?;
     let key = signing_key(&window, &caller).await?;
-    let (mut answer, session) = match window.store.cancel(session.id.clone()).await? {
-        CancelOutcome::Requested(session) => (HttpResponse::Accepted(), session),
+    let (status, session) = match window.store.cancel(session.id.clone()).await? {
+        CancelOutcome::Requested(session) => (StatusCode::ACCEPTED, session),
         CancelOutcome::Ended(ended) if ended.status == Status::Canceled => {
             if !session.status.has_ended() {
                 window.metrics.sessions_ended.one([ended.status.name()]);
             }
-            (HttpResponse::Ok(), ended)
+            (StatusCode::OK, ended)
         }
         CancelOutcome::Ended(session) => {
             let detail = format!("the session is {}", session.status.name());
@@ -79,7 +82,7 @@ pub async fn cancel(caller: Caller, id: Path<String>, window: Data<Window>) -> R
         }
     };
     window.callback_wake.notify_one();
-    Ok(answer.json(describe(&window, &key, &session)?))
+    Answer::new(status, &describe(&window, &key, &session)?)
 }
 
 /// The query of `GET /v1/sessions`.

@@ -1,8 +1,10 @@
 //! `vezne migrate`: brings the store's schema up to date.
 
-use super::Failure;
+use super::{Failure, Operator};
+use crate::audit::Action;
 use crate::config::Config;
 use crate::startup::migrate_store;
+use crate::store::SharedStore;
 use clap::ValueHint;
 use std::path::PathBuf;
 
@@ -20,7 +22,8 @@ pub struct Args {
 /// [`Failure`]; the schema is what it was before.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let config = Config::load(args.config.as_deref()).map_err(|mistakes| Failure::config(mistakes.to_string()))?;
-    let (_, applied) = migrate_store(&config)?;
+    let (store, applied) = migrate_store(&config)?;
+    record(&store, &applied)?;
     match applied.as_slice() {
         [] => println!("the schema is up to date"),
         [number] => println!("applied migration {number}"),
@@ -30,4 +33,20 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Says so in the audit trail, which the schema may have had no place for before.
+fn record(store: &SharedStore, applied: &[u32]) -> Result<(), Failure> {
+    let Some(newest) = applied.last() else { return Ok(()) };
+    let operator = Operator::here();
+    let count = i64::try_from(applied.len()).unwrap_or(i64::MAX);
+    let note = operator.note(Action::StoreMigrated).on(&newest.to_string()).count(count);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|error| Failure::internal(error.to_string()))?;
+    runtime.block_on(async {
+        store.append_audit(vec![note]).await?;
+        operator.close(store).await
+    })
 }

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod audit;
 mod backup;
 mod check_config;
 #[cfg(feature = "sandbox")]
@@ -11,6 +12,7 @@ mod hardening_self_test;
 pub mod keys;
 pub mod merchant;
 mod migrate;
+mod operator;
 mod page_manifest;
 mod page_verify;
 mod residue;
@@ -22,6 +24,7 @@ mod serve;
 mod shop;
 
 pub use failure::Failure;
+pub use operator::Operator;
 
 use clap::{Parser, Subcommand};
 
@@ -56,6 +59,9 @@ enum Verb {
     /// Make a master key, replace it, see what rests under which
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// List, verify and prune the audit trail
+    #[command(subcommand)]
+    Audit(audit::Verb),
     /// Bring the store's schema up to date
     Migrate(migrate::Args),
     /// Copy the store into a new file, while the window goes on serving
@@ -93,6 +99,7 @@ impl Command {
             Verb::Merchant(verb) => merchant::run(verb),
             Verb::Events(verb) => events::run(verb),
             Verb::Keys(verb) => keys::run(verb),
+            Verb::Audit(verb) => audit::run(verb),
             Verb::Migrate(args) => migrate::run(&args),
             Verb::Backup(args) => backup::run(&args),
             Verb::PageManifest(args) => {

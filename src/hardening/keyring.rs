@@ -4,7 +4,7 @@
 use super::environment;
 use super::key_file::{self, KeyFileError};
 use super::seal::SealingKey;
-use super::{MasterKey, MasterKeyError, Sealer};
+use super::{MasterKey, MasterKeyError, MasterKeyId, Sealer};
 use crate::config::{KeySource, KeysConfig};
 use aws_lc_rs::hmac;
 use thiserror::Error;
@@ -73,8 +73,9 @@ impl MasterKeys {
     /// # Errors
     /// As [`MasterKeys::sealer`].
     pub fn mac(&self, purpose: &[u8]) -> Result<Mac, MasterKeyError> {
-        let key = |master: &MasterKey| -> Result<hmac::Key, MasterKeyError> {
-            Ok(hmac::Key::new(hmac::HMAC_SHA256, master.derive(purpose)?.as_ref()))
+        let key = |master: &MasterKey| -> Result<MacKey, MasterKeyError> {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, master.derive(purpose)?.as_ref());
+            Ok(MacKey { key, id: master.id() })
         };
         Ok(Mac { current: key(&self.current)?, previous: self.previous.as_ref().map(key).transpose()? })
     }
@@ -97,23 +98,44 @@ fn read(source: &KeySource) -> Result<MasterKey, KeyringError> {
 /// HMAC-SHA256 (RFC 2104) under keys that every process with the same master
 /// keys has.
 pub struct Mac {
-    current: hmac::Key,
-    previous: Option<hmac::Key>,
+    current: MacKey,
+    previous: Option<MacKey>,
+}
+
+/// A derived key and the name of the master key that it comes from.
+struct MacKey {
+    key: hmac::Key,
+    id: MasterKeyId,
 }
 
 impl Mac {
     /// The tag of a message, under the current key.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> hmac::Tag {
-        hmac::sign(&self.current, message)
+        hmac::sign(&self.current.key, message)
     }
 
     /// Whether a tag was made under the current or the previous key. Compares in
     /// constant time.
     #[must_use]
     pub fn verifies(&self, message: &[u8], tag: &[u8]) -> bool {
-        let mut keys = std::iter::once(&self.current).chain(&self.previous);
-        keys.any(|key| hmac::verify(key, message, tag).is_ok())
+        self.keys().any(|key| hmac::verify(&key.key, message, tag).is_ok())
+    }
+
+    /// The master key that [`Mac::sign`] uses, by name.
+    #[must_use]
+    pub fn current(&self) -> MasterKeyId {
+        self.current.id
+    }
+
+    /// Whether tags that were made under the master key of this name still verify.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.keys().any(|key| key.id.to_string() == name)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &MacKey> {
+        std::iter::once(&self.current).chain(&self.previous)
     }
 }
 
@@ -134,6 +156,8 @@ mod tests {
         let (before, after) = (mac(first.expose(), None), mac(second.expose(), None));
         let both = mac(second.expose(), Some(first.expose()));
         let (old, new) = (before.sign(b"text"), both.sign(b"text"));
+        let names = [&before, &after, &both].map(|mac| mac.current().to_string());
+        assert_eq!((&names[1], both.knows(&names[0]), after.knows(&names[0])), (&names[2], true, false));
         for (keeper, tag, verifies) in [
             (&both, &old, true),
             (&both, &new, true),

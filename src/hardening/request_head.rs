@@ -18,13 +18,14 @@ use actix_http::{HttpMessage as _, Message, Request, RequestHead, Uri};
 
 /// Every header that this service reads. Host, User-Agent, Referer, cookies and
 /// the rest do not come past this place.
-const READ: [HeaderName; 8] = [
+const READ: [HeaderName; 9] = [
     ACCEPT,
     ACCEPT_LANGUAGE,
     AUTHORIZATION,
     CONTENT_LENGTH,
     CONTENT_TYPE,
     ORIGIN,
+    HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("sec-fetch-site"),
     TRANSFER_ENCODING,
 ];

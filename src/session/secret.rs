@@ -15,6 +15,12 @@ impl SessionSecret {
         Self(random_text("", Self::RANDOM_BYTES))
     }
 
+    /// A secret that was kept sealed; `None` when it cannot be one of ours.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::fingerprint_of_presented(text).map(|_| Self(SecretText::new(text.to_owned())))
+    }
+
     /// The hash of a secret from a path, or `None` when it cannot be one of ours.
     #[must_use]
     pub fn fingerprint_of_presented(text: &str) -> Option<Fingerprint> {

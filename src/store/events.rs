@@ -2,6 +2,7 @@
 //! each, and the order to deliver one anew.
 
 use super::StoreError;
+use crate::audit::Note;
 use crate::id::{EventId, MerchantId, SessionId};
 use crate::merchant::{AllowedUrl, Mode};
 use crate::session::{Session, Status, Violation};
@@ -246,8 +247,8 @@ pub trait EventStore: Send + Sync {
     /// One event; nothing where it is outside of the scope.
     async fn event(&self, scope: EventScope, id: EventId) -> Result<Option<EventDetail>, StoreError>;
     /// Makes an event due at once, whatever its state: delivered, abandoned, held
-    /// back or waiting. Nothing where it is outside of the scope.
-    async fn redeliver(&self, scope: EventScope, id: EventId) -> Result<Option<Redelivery>, StoreError>;
+    /// back or waiting; its entry of the audit trail goes along. Nothing where it is outside of the scope.
+    async fn redeliver(&self, scope: EventScope, id: EventId, note: Note) -> Result<Option<Redelivery>, StoreError>;
     /// Attempts of every merchant that ended at a moment or later, oldest first.
     async fn attempts_since(&self, since: Timestamp, limit: u32) -> Result<Vec<(EventId, Attempt)>, StoreError>;
 }

@@ -1,6 +1,7 @@
 //! Merchants, their API keys and their secrets.
 
 use super::StoreError;
+use crate::audit::Note;
 use crate::hardening::{Fingerprint, Sealed};
 use crate::id::{KeyId, MerchantId};
 use crate::merchant::{Merchant, Mode};
@@ -97,7 +98,8 @@ pub struct Authenticated {
     pub key: KeyId,
 }
 
-/// What is kept of merchants. Every change is durable when it returns.
+/// What is kept of merchants. Every change is durable when it returns, and takes its
+/// entry of the audit trail along: both are there afterwards, or neither.
 #[async_trait]
 pub trait MerchantStore: Send + Sync {
     /// Stores a merchant with its first keys and secrets.
@@ -106,24 +108,37 @@ pub trait MerchantStore: Send + Sync {
         merchant: Merchant,
         keys: Vec<NewApiKey>,
         secrets: Vec<NewSecret>,
+        note: Note,
     ) -> Result<(), StoreError>;
     /// Overwrites a merchant's settings.
-    async fn update_merchant(&self, merchant: Merchant) -> Result<(), StoreError>;
+    async fn update_merchant(&self, merchant: Merchant, note: Note) -> Result<(), StoreError>;
     /// One merchant.
     async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError>;
     /// Every merchant, oldest first.
     async fn merchants(&self) -> Result<Vec<Merchant>, StoreError>;
     /// Adds an API key; the newest other key of its mode lives on for `grace`, older ones end now.
-    async fn rotate_api_key(&self, merchant: MerchantId, key: NewApiKey, grace: Duration) -> Result<(), StoreError>;
+    async fn rotate_api_key(
+        &self,
+        merchant: MerchantId,
+        key: NewApiKey,
+        grace: Duration,
+        note: Note,
+    ) -> Result<(), StoreError>;
     /// A merchant's live API keys.
     async fn api_keys(&self, merchant: MerchantId) -> Result<Vec<ApiKeyRecord>, StoreError>;
     /// Adds a secret; the newest other of its kind lives on for `grace`, older ones end now.
-    async fn rotate_secret(&self, merchant: MerchantId, secret: NewSecret, grace: Duration) -> Result<(), StoreError>;
+    async fn rotate_secret(
+        &self,
+        merchant: MerchantId,
+        secret: NewSecret,
+        grace: Duration,
+        note: Note,
+    ) -> Result<(), StoreError>;
     /// A merchant's live secrets of a kind, newest first; at most two.
     async fn secrets(&self, merchant: MerchantId, kind: SecretKind) -> Result<Vec<SecretRecord>, StoreError>;
     /// Ends an API key or a secret that was rotated out, before its grace time is over.
     /// [`StoreError::Missing`] when it is none of the merchant's, has ended, or is the newest.
-    async fn retire(&self, merchant: MerchantId, id: KeyId) -> Result<(), StoreError>;
+    async fn retire(&self, merchant: MerchantId, id: KeyId, note: Note) -> Result<(), StoreError>;
     /// Whose live key has this hash.
     async fn authenticate(&self, key: Fingerprint) -> Result<Option<Authenticated>, StoreError>;
 }

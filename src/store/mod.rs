@@ -3,8 +3,10 @@
 //! Composition lives above. Time is the database's: no operation takes the
 //! present moment, so a wrong clock on one node cannot break single use.
 
+mod audit;
 mod columns;
 mod events;
+mod idempotency;
 mod measured;
 mod merchants;
 mod outbox;
@@ -14,10 +16,12 @@ mod sealed;
 mod sessions;
 mod sqlite;
 
+pub use audit::{AuditQuery, AuditStore};
 pub use events::{
     Attempt, Event, EventCursor, EventDetail, EventKind, EventPage, EventQuery, EventScope, EventState, EventStore,
     KEPT_ATTEMPTS, Redelivery, Subject,
 };
+pub use idempotency::{IdempotencyStore, KnownUse, NewUse, UseBegun, UseEnd, UseId, UseState};
 pub use merchants::{ApiKeyRecord, Authenticated, MerchantStore, NewApiKey, NewSecret, SecretKind, SecretRecord};
 pub use outbox::{Among, Backlog, Delivery, DeliveryAsk, DeliveryOutcome, Endpoint, OutboxStore, Settlement};
 pub use postgres::{Access, Lookup, PostgresStore};
@@ -58,7 +62,9 @@ pub enum StoreError {
 
 /// Everything that is kept. Each operation is atomic when it returns.
 #[async_trait]
-pub trait Store: MerchantStore + SessionStore + OutboxStore + EventStore + RetentionStore + SealedStore {
+pub trait Store:
+    MerchantStore + SessionStore + OutboxStore + EventStore + RetentionStore + SealedStore + IdempotencyStore + AuditStore
+{
     /// Whether the store reads and writes.
     async fn ping(&self) -> Result<(), StoreError>;
     /// How long it takes and what it fails at.

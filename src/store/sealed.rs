@@ -8,7 +8,9 @@ use async_trait::async_trait;
 /// The column that a session's token is sealed to.
 pub const CARD_TOKEN_FIELD: &str = "card_token";
 
-/// A column of sealed values. There are no others.
+/// A column of sealed values. The only others are those of idempotency keys, which
+/// are gone after 24 hours: what they are recognized by, a keyed hash, could not be
+/// made anew, so the previous key is needed for as long as they are in any case.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Vault {
     /// Signing secrets and provider credentials, retired ones too.

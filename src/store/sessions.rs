@@ -72,7 +72,8 @@ pub struct SessionQuery {
 /// undo the latest claim, as the end of its lease would.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Stores an open session.
+    /// Stores an open session. One with this id is left as it is, and given back: a
+    /// call that was begun again has made it before.
     async fn create_session(&self, session: NewSession) -> Result<Session, StoreError>;
     /// A merchant's session.
     async fn session(&self, merchant: MerchantId, mode: Mode, id: SessionId) -> Result<Option<Session>, StoreError>;

@@ -10,12 +10,13 @@ use tracing::field::{Field, Visit};
 /// Every name that a field may have, sorted. A field by another name is
 /// dropped and counted: what is logged is decided here, not where a log line
 /// is written. None of them may hold card data, a key or a session's secret.
-pub const ALLOWED: [&str; 45] = [
+pub const ALLOWED: [&str; 48] = [
     "address",
     "attempt",
     "attempts",
     "blocked",
     "bytes",
+    "chain",
     "code",
     "connections",
     "count",
@@ -26,6 +27,7 @@ pub const ALLOWED: [&str; 45] = [
     "error",
     "event",
     "fence",
+    "hash",
     "host",
     "live",
     "location",
@@ -34,6 +36,7 @@ pub const ALLOWED: [&str; 45] = [
     "method",
     "mode",
     "next_attempt_in_s",
+    "number",
     "outcome",
     "path",
     "peer_prefix",

@@ -9,6 +9,7 @@
 mod harness;
 
 mod adversity;
+mod audit;
 mod bad_input;
 mod breaker;
 mod callbacks;
@@ -20,6 +21,7 @@ mod graceful_end;
 mod handoffs;
 mod hardened;
 mod headers;
+mod idempotency;
 mod journey;
 mod keys;
 mod leaks;

@@ -118,6 +118,9 @@ fn an_event_is_made_due_again() {
     let due = scene.place.json(&["events", "redeliver", abandoned.as_str()]);
     assert_eq!((&due["state"], due["nextAttemptAt"].is_string()), (&json!("pending"), true));
     assert!(scene.text(&["events", "redeliver", abandoned.as_str()]).contains("due now"));
+    let audited = scene.place.json(&["audit", "list", "--action", "event.redelivered", "--on", abandoned.as_str()]);
+    let audited = audited["entries"].as_array().unwrap();
+    assert!(audited.len() == 2 && audited.iter().all(|entry| entry["actor"] == "operator"), "{audited:?}");
     let unheard = scene.event(&session, "unaddressed");
     let said = scene.place.fails(&["events", "redeliver", unheard.as_str()], "", 2);
     assert!(said.contains("callbackUrl"), "{said}");

@@ -305,6 +305,31 @@ echo json_encode([
 }
 
 
+# The audit trail: its verifier, and the names of its actions
+
+
+def the_audit_verifier_verifies():
+    text = text_of("docs/audit.md")
+    verifier = re.search(r"(?ms)^```python\n(.*?)^```", text).group(1)
+    vector = json.loads(text_of("tests/vectors/audit.json"))
+
+    def code(entries):
+        given = json.dumps({"entries": entries})
+        return subprocess.run([sys.executable, "-c", verifier], input=given, capture_output=True, text=True).returncode
+
+    entries = vector["entries"]
+    check("the audit vector verifies by the documented verifier", code(entries) == 0)
+    for index, entry in enumerate(entries):
+        for field, value in [("count", 7), ("detail", "x"), ("at", 1)]:
+            forged = [*entries[:index], {**entry, field: value}, *entries[index + 1:]]
+            check(f"a changed {field} is found by the documented verifier", code(forged) == 1)
+    check("a gap is found by the documented verifier", code([*entries[:1], *entries[2:]]) == 1)
+    check("docs/audit.md quotes the vector", entries[1]["hash"] in text and entries[3]["hash"] in text)
+    actions = set(re.findall(r'= "([a-z_]+\.[a-z_]+)";', text_of("src/audit/entry.rs")))
+    table = text[text.index("## What is on it"):text.index("**Operators**")]
+    check("docs/audit.md lists every action", set(re.findall(r"`([a-z_]+\.[a-z_]+)`", table)) == actions, str(actions))
+
+
 def the_verifiers_tell_genuine_from_forged():
     vectors = json.loads(text_of("tests/vectors/hand_off.json"))
     cases = vectors["results"] + vectors["callbacks"]
@@ -340,6 +365,7 @@ def main():
     the_readme_quotes_the_examples()
     the_worked_example_recomputes()
     the_verifiers_tell_genuine_from_forged()
+    the_audit_verifier_verifies()
     failed = RESULTS.count(False)
     print(f"{len(RESULTS) - failed} passed, {failed} failed")
     return 1 if failed else 0

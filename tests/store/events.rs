@@ -1,7 +1,7 @@
 //! Events as merchants and operators read them, and have them delivered anew.
 
 use crate::outbox::{ended, lease, settle};
-use crate::place::{LONG, Place, merchant, wanted};
+use crate::place::{LONG, Place, merchant, note, wanted};
 use serde_json::Value;
 use std::time::Duration;
 use vezne::id::EventId;
@@ -80,7 +80,7 @@ async fn lists_are_of_one_scope_and_narrowed(place: Place) {
     let id = by_session[0].id.clone();
     for scope in [of(&other), EventScope::Of(one.id.clone(), Mode::Live), EventScope::OfMerchant(other.id.clone())] {
         assert!(store.event(scope.clone(), id.clone()).await.unwrap().is_none());
-        assert!(store.redeliver(scope, id.clone()).await.unwrap().is_none());
+        assert!(store.redeliver(scope, id.clone(), note()).await.unwrap().is_none());
     }
     assert!(store.event(of(&one), id).await.unwrap().is_some());
     assert!(store.event(EventScope::All, EventId::generate()).await.unwrap().is_none());
@@ -124,7 +124,7 @@ async fn whatever_became_of_an_event_it_is_due_again(place: Place) {
         let first = lease(&store, |_| {}).await.remove(0);
         settle(&store, &first, outcome, reason).await;
         assert!(lease(&store, |_| {}).await.is_empty());
-        let due = store.redeliver(of(&owner), first.event.id.clone()).await.unwrap().unwrap();
+        let due = store.redeliver(of(&owner), first.event.id.clone(), note()).await.unwrap().unwrap();
         let Redelivery::Due(event) = due else { panic!("{outcome:?} has an address") };
         assert_eq!((event.state, event.settled_at, event.attempts), (EventState::Pending, None, 1));
         assert!(event.next_attempt_at.is_some());
@@ -135,7 +135,7 @@ async fn whatever_became_of_an_event_it_is_due_again(place: Place) {
     let quiet = store.create_session(wanted(&owner, |body| body["callbackUrl"] = Value::Null)).await.unwrap();
     store.cancel(quiet.id.clone()).await.unwrap();
     let unheard = listed(&store, EventQuery { session: Some(quiet.id), ..query(EventScope::All) }).await.remove(0);
-    let refused = store.redeliver(EventScope::All, unheard.id).await.unwrap();
+    let refused = store.redeliver(EventScope::All, unheard.id, note()).await.unwrap();
     assert!(matches!(refused, Some(Redelivery::Unaddressed)));
 }
 
@@ -144,7 +144,7 @@ async fn an_attempt_that_is_under_way_keeps_its_lease(place: Place) {
     let owner = merchant(&store).await;
     ended(&store, &owner).await;
     let first = lease(&store, |_| {}).await.remove(0);
-    store.redeliver(EventScope::All, first.event.id.clone()).await.unwrap();
+    store.redeliver(EventScope::All, first.event.id.clone(), note()).await.unwrap();
     assert!(lease(&store, |_| {}).await.is_empty(), "it is not sent twice at once");
     settle(&store, &first, DeliveryOutcome::Retry { after: Duration::ZERO }, Some("status")).await;
     let second = lease(&store, |_| {}).await.remove(0);

@@ -8,7 +8,9 @@
 mod cluster;
 mod place;
 
+mod audit;
 mod events;
+mod idempotency;
 mod merchants;
 mod outbox;
 #[cfg(feature = "sandbox")]

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use vezne::audit::{Action, Actor, ChainId, Note};
 use vezne::card::{Card, Cvv, Expiry, Month, Pan};
 use vezne::config::{PostgresConfig, PostgresHost};
 use vezne::hardening::Sealed;
@@ -125,6 +126,11 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: i
     }
 }
 
+/// An entry of the audit trail for a change that no test looks at.
+pub fn note() -> Note {
+    Note::new(ChainId::generate(), Actor::System, Action::MerchantUpdated)
+}
+
 /// A merchant of the store, without keys.
 pub async fn merchant(store: &SharedStore) -> Merchant {
     merchant_with(store, Vec::new(), Vec::new()).await
@@ -141,7 +147,7 @@ pub async fn merchant_with(store: &SharedStore, keys: Vec<NewApiKey>, secrets: V
         disabled_at: None,
         created_at: jiff::Timestamp::UNIX_EPOCH,
     };
-    store.create_merchant(merchant, keys, secrets).await.unwrap();
+    store.create_merchant(merchant, keys, secrets, note()).await.unwrap();
     store.merchant(id).await.unwrap().unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Sealed values: every one of them, page by page, and their replacement.
 
-use crate::place::{LONG, Place, claimed, completion, merchant, merchant_with, sealed, secret, session};
+use crate::place::{LONG, Place, claimed, completion, merchant, merchant_with, note, sealed, secret, session};
 use std::time::Duration;
 use vezne::store::{Resealed, SealedRecord, SecretKind, SharedStore, Vault};
 
@@ -70,7 +70,7 @@ async fn a_value_that_was_written_meanwhile_is_left_alone(place: Place) {
 async fn a_retired_secret_is_there_and_not_in_use(place: Place) {
     let store = place.node();
     let owner = merchant_with(&store, Vec::new(), vec![secret(SecretKind::Result, "old")]).await;
-    store.rotate_secret(owner.id, secret(SecretKind::Result, "new"), Duration::ZERO).await.unwrap();
+    store.rotate_secret(owner.id, secret(SecretKind::Result, "new"), Duration::ZERO, note()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await;
     let mut records = all(&store).await;
     records.sort_by_key(|record| record.in_use);

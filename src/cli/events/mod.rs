@@ -3,7 +3,8 @@
 mod print;
 mod tail;
 
-use super::Failure;
+use super::{Failure, Operator};
+use crate::audit::Action;
 use crate::config::Config;
 use crate::id::{EventId, MerchantId, SessionId};
 use crate::startup::open_store;
@@ -108,7 +109,11 @@ async fn dispatch(verb: Verb) -> Result<(), Failure> {
             Ok(())
         }
         Verb::Redeliver { common, id } => {
-            match open(&common)?.redeliver(EventScope::All, id).await?.ok_or_else(missing)? {
+            let (store, operator) = (open(&common)?, Operator::here());
+            let note = operator.note(Action::EventRedelivered).on(id.as_str());
+            let redelivered = store.redeliver(EventScope::All, id, note).await?;
+            operator.close(&store).await?;
+            match redelivered.ok_or_else(missing)? {
                 Redelivery::Due(event) => print::due(&event, common.json),
                 Redelivery::Unaddressed => {
                     return Err(Failure::usage("the event has no address to go to: its session had no callbackUrl"));

@@ -1,6 +1,7 @@
 //! Sealing anew what is under the previous master key, while the window serves.
 
 use super::{Census, Sealing};
+use crate::audit::{Action, Outcome};
 use crate::cli::Failure;
 use crate::hardening::MasterKeyId;
 use crate::store::{Resealed, SealedRecord, Vault};
@@ -55,7 +56,11 @@ impl fmt::Display for Rotation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "{} records sealed anew under {}", self.resealed, self.current)?;
         match self.after.under_previous() {
-            0 => write!(formatter, "nothing is left under {}: the previous key can be removed", self.previous),
+            0 => write!(
+                formatter,
+                "nothing is left under {}: the previous key can be removed, 24 hours after the last process sealed with it",
+                self.previous
+            ),
             left => write!(formatter, "left under {}: {left}", self.previous),
         }
     }
@@ -74,6 +79,21 @@ impl Sealing {
                 "there is no previous master key: see keys.previous_master_key_file in docs/configuration.md",
             )
         })?;
+        let note = self.operator.note(Action::MasterKeyRotated).on(&self.sealer.current().to_string());
+        let note = note.detail(&format!("previous={previous}"));
+        // Many transactions, before the first of which there is an entry of what is to come.
+        self.store.append_audit(vec![note.clone().outcome(Outcome::Begun)]).await?;
+        let rotation = self.reseal_all(previous).await;
+        let last = match &rotation {
+            Ok(rotation) => note.count(i64::try_from(rotation.resealed).unwrap_or(i64::MAX)),
+            Err(_) => note.outcome(Outcome::Failed),
+        };
+        self.store.append_audit(vec![last]).await?;
+        self.operator.close(&self.store).await?;
+        rotation
+    }
+
+    async fn reseal_all(&self, previous: MasterKeyId) -> Result<Rotation, Failure> {
         let mut resealed = 0;
         let mut pass = 1;
         loop {

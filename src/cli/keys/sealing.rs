@@ -1,6 +1,6 @@
 //! The store and the keys, to look at everything that is sealed.
 
-use crate::cli::Failure;
+use crate::cli::{Failure, Operator};
 use crate::config::Config;
 use crate::hardening::{MasterKeys, Sealer};
 use crate::startup::{StartupError, open_store};
@@ -14,6 +14,7 @@ const PAGE: u32 = 100;
 pub struct Sealing {
     pub(super) store: SharedStore,
     pub(super) sealer: Sealer,
+    pub(super) operator: Operator,
 }
 
 impl Sealing {
@@ -24,7 +25,7 @@ impl Sealing {
     pub fn open(config: &Config) -> Result<Self, Failure> {
         let keys = MasterKeys::load(&config.keys).map_err(StartupError::from)?;
         let sealer = keys.sealer().map_err(StartupError::from)?;
-        Ok(Self { store: open_store(config)?, sealer })
+        Ok(Self { store: open_store(config)?, sealer, operator: Operator::here() })
     }
 
     /// Shows every sealed record, page by page.

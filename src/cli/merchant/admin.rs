@@ -1,6 +1,7 @@
 //! What an operator does to merchants, on the store directly.
 
-use crate::cli::Failure;
+use crate::audit::{Action, Note};
+use crate::cli::{Failure, Operator};
 use crate::config::Config;
 use crate::hardening::secret::fill_random;
 use crate::hardening::{Fingerprint, MasterKeys, SealContext, Sealer, SecretText, random_text};
@@ -21,6 +22,7 @@ pub struct Admin {
     store: SharedStore,
     sealer: Sealer,
     live: bool,
+    operator: Operator,
 }
 
 /// A new merchant with everything that is shown once.
@@ -59,7 +61,7 @@ impl Admin {
     pub fn open(config: &Config) -> Result<Self, Failure> {
         let keys = MasterKeys::load(&config.keys).map_err(StartupError::from)?;
         let sealer = keys.sealer().map_err(StartupError::from)?;
-        Ok(Self { store: open_store(config)?, sealer, live: config.live })
+        Ok(Self { store: open_store(config)?, sealer, live: config.live, operator: Operator::here() })
     }
 
     /// Creates a merchant with a key for each mode that is served.
@@ -83,7 +85,10 @@ impl Admin {
         let sealed =
             vec![self.seal(SecretKind::Result, &secrets.signing)?, self.seal(SecretKind::Webhook, &secrets.webhook)?];
         let records = api_keys.iter().map(record).collect();
-        self.store.create_merchant(merchant.clone(), records, sealed).await?;
+        let modes: Vec<&str> = api_keys.iter().map(|key| key.mode().name()).collect();
+        let note = self.note(Action::MerchantCreated, &merchant.id).detail(&format!("modes={}", modes.join(",")));
+        let done = self.store.create_merchant(merchant.clone(), records, sealed, note.clone()).await;
+        self.settle(note, done).await?;
         Ok(CreatedMerchant { merchant, api_keys, secrets })
     }
 
@@ -136,7 +141,14 @@ impl Admin {
     /// # Errors
     /// [`Failure`].
     pub async fn save(&self, merchant: &Merchant) -> Result<(), Failure> {
-        Ok(self.store.update_merchant(merchant.clone()).await?)
+        let before = self.find(&merchant.id).await?;
+        let detail = format!("fields={}", changed(&before, merchant).join(","));
+        self.update(merchant, self.note(Action::MerchantUpdated, &merchant.id).detail(&detail)).await
+    }
+
+    async fn update(&self, merchant: &Merchant, note: Note) -> Result<(), Failure> {
+        let done = self.store.update_merchant(merchant.clone(), note.clone()).await;
+        Ok(self.settle(note, done).await?)
     }
 
     /// Switches a merchant off.
@@ -146,7 +158,7 @@ impl Admin {
     pub async fn disable(&self, id: &MerchantId) -> Result<(), Failure> {
         let mut merchant = self.find(id).await?;
         merchant.disabled_at.get_or_insert_with(Timestamp::now);
-        self.save(&merchant).await
+        self.update(&merchant, self.note(Action::MerchantDisabled, id)).await
     }
 
     /// Seals the provider's keys; the ones before end at once.
@@ -164,7 +176,10 @@ impl Admin {
         let credentials = write_credentials(public_key, secret_key, merchant_number)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let secret = self.seal(SecretKind::provider(mode), &credentials)?;
-        Ok(self.store.rotate_secret(id.clone(), secret, Duration::ZERO).await?)
+        let detail = format!("mode={} key={}", mode.name(), secret.id);
+        let note = self.note(Action::ProviderSet, id).detail(&detail);
+        let done = self.store.rotate_secret(id.clone(), secret, Duration::ZERO, note.clone()).await;
+        Ok(self.settle(note, done).await?)
     }
 
     /// A new API key.
@@ -173,7 +188,11 @@ impl Admin {
     /// [`Failure`].
     pub async fn rotate_key(&self, id: &MerchantId, mode: Mode, grace: Duration) -> Result<ApiKey, Failure> {
         let key = ApiKey::generate(mode);
-        self.store.rotate_api_key(id.clone(), record(&key), grace).await?;
+        let new = record(&key);
+        let detail = format!("mode={} key={} grace_s={}", mode.name(), new.id, grace.as_secs());
+        let note = self.note(Action::ApiKeyRotated, id).detail(&detail);
+        let done = self.store.rotate_api_key(id.clone(), new, grace, note.clone()).await;
+        self.settle(note, done).await?;
         Ok(key)
     }
 
@@ -184,7 +203,11 @@ impl Admin {
     pub async fn rotate_secret(&self, id: &MerchantId, webhook: bool, grace: Duration) -> Result<SecretText, Failure> {
         let kind = if webhook { SecretKind::Webhook } else { SecretKind::Result };
         let secret = new_secret(kind);
-        self.store.rotate_secret(id.clone(), self.seal(kind, &secret)?, grace).await?;
+        let new = self.seal(kind, &secret)?;
+        let detail = format!("kind={} key={} grace_s={}", kind.name(), new.id, grace.as_secs());
+        let note = self.note(Action::SecretRotated, id).detail(&detail);
+        let done = self.store.rotate_secret(id.clone(), new, grace, note.clone()).await;
+        self.settle(note, done).await?;
         Ok(secret)
     }
 
@@ -194,12 +217,30 @@ impl Admin {
     /// [`Failure`] when there is none of that name, or when it is the newest of its
     /// kind, without which the merchant would have none.
     pub async fn retire(&self, id: &MerchantId, key: &KeyId) -> Result<(), Failure> {
-        match self.store.retire(id.clone(), key.clone()).await {
+        let note = self.note(Action::KeyRetired, id).detail(&format!("key={key}"));
+        let done = self.store.retire(id.clone(), key.clone(), note.clone()).await;
+        match self.settle(note, done).await {
             Err(StoreError::Missing { .. }) => {
                 Err(Failure::usage(format!("{id} has no key or secret {key} in its grace time")))
             }
             ended => Ok(ended?),
         }
+    }
+
+    /// Writes the last entry of what was done here.
+    ///
+    /// # Errors
+    /// [`Failure`]; what was done stands.
+    pub async fn close(&self) -> Result<(), Failure> {
+        self.operator.close(&self.store).await
+    }
+
+    fn note(&self, action: Action, id: &MerchantId) -> Note {
+        self.operator.note(action).on(id.as_str())
+    }
+
+    async fn settle(&self, note: Note, done: Result<(), StoreError>) -> Result<(), StoreError> {
+        self.operator.settle(&self.store, note, done).await
     }
 
     fn seal(&self, kind: SecretKind, secret: &SecretText) -> Result<NewSecret, Failure> {
@@ -234,6 +275,18 @@ pub fn change(
         merchant.disabled_at = None;
     }
     Ok(())
+}
+
+/// The settings that differ, by name.
+fn changed(before: &Merchant, after: &Merchant) -> Vec<&'static str> {
+    let fields = [
+        ("name", before.name != after.name),
+        ("allow", !before.allow_list.entries().eq(after.allow_list.entries())),
+        ("token_in_redirect", before.token_in_redirect != after.token_in_redirect),
+        ("theme", before.theme != after.theme),
+        ("disabled", before.disabled_at != after.disabled_at),
+    ];
+    fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
 fn check_name(name: &str) -> Result<(), Failure> {

@@ -25,6 +25,7 @@ pub fn create_demo(wanted: &Provision<'_>) -> Result<DemoMerchant, DemoError> {
             None => create(&admin, wanted).await?,
         };
         set_provider(&admin, &merchant, wanted).await?;
+        admin.close().await?;
         Ok(merchant)
     });
     provisioned.map_err(|failure: Failure| DemoError::Unavailable(failure.to_string()))

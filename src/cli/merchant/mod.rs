@@ -151,6 +151,22 @@ pub enum Verb {
     },
 }
 
+impl Verb {
+    fn common(&self) -> &Common {
+        match self {
+            Self::Create { common, .. }
+            | Self::List { common }
+            | Self::Show { common, .. }
+            | Self::Update { common, .. }
+            | Self::SetProvider { common, .. }
+            | Self::RotateKey { common, .. }
+            | Self::RotateSigningSecret { common, .. }
+            | Self::Retire { common, .. }
+            | Self::Disable { common, .. } => common,
+        }
+    }
+}
+
 /// Does what was asked and prints it.
 ///
 /// # Errors
@@ -163,20 +179,26 @@ pub fn run(verb: Verb) -> Result<(), Failure> {
     runtime.block_on(dispatch(verb))
 }
 
+/// Opens the store, does it, and closes the chain of its entries.
 async fn dispatch(verb: Verb) -> Result<(), Failure> {
+    let admin = open(verb.common())?;
+    let done = act(&admin, verb).await;
+    let closed = admin.close().await;
+    done.and(closed)
+}
+
+async fn act(admin: &Admin, verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Create { common, name, allow } => {
-            let created = open(&common)?.create(&name, &allow).await?;
+            let created = admin.create(&name, &allow).await?;
             print::created(&created, common.json);
         }
-        Verb::List { common } => print::list(&open(&common)?.all().await?, common.json),
+        Verb::List { common } => print::list(&admin.all().await?, common.json),
         Verb::Show { common, id } => {
-            let admin = open(&common)?;
             let merchant = admin.find(&parse_id(&id)?).await?;
             print::shown(&merchant, &admin.overview(&merchant).await?, common.json);
         }
         Verb::Update { common, id, name, allow, token_in_redirect, enable, theme } => {
-            let admin = open(&common)?;
             let mut merchant = admin.find(&parse_id(&id)?).await?;
             admin::change(&mut merchant, name, &allow, token_in_redirect, enable)?;
             theme.apply(&mut merchant)?;
@@ -186,28 +208,27 @@ async fn dispatch(verb: Verb) -> Result<(), Failure> {
         Verb::SetProvider { common, id, mode, public_key, merchant_number, secret_key_file } => {
             let secret_key = read_secret(secret_key_file.as_deref())?;
             let id = parse_id(&id)?;
-            open(&common)?.set_provider(&id, mode, &public_key, &secret_key, &merchant_number).await?;
+            admin.set_provider(&id, mode, &public_key, &secret_key, &merchant_number).await?;
             print::done(&id, "provider credentials set", common.json);
         }
         Verb::RotateKey { common, id, mode, grace_hours } => {
             let id = parse_id(&id)?;
-            let key = open(&common)?.rotate_key(&id, mode, hours(grace_hours)).await?;
+            let key = admin.rotate_key(&id, mode, hours(grace_hours)).await?;
             print::secret(&id, "apiKey", key.expose(), common.json);
         }
         Verb::RotateSigningSecret { common, id, webhook, grace_hours } => {
             let id = parse_id(&id)?;
-            let secret = open(&common)?.rotate_secret(&id, webhook, hours(grace_hours)).await?;
+            let secret = admin.rotate_secret(&id, webhook, hours(grace_hours)).await?;
             print::secret(&id, if webhook { "webhookSecret" } else { "signingSecret" }, secret.expose(), common.json);
         }
         Verb::Retire { common, id, key } => {
             let id = parse_id(&id)?;
             let key =
                 KeyId::parse(&key).ok_or_else(|| Failure::usage("a key's id looks like key_ and 26 characters"))?;
-            open(&common)?.retire(&id, &key).await?;
+            admin.retire(&id, &key).await?;
             print::done(&id, "ended", common.json);
         }
         Verb::Disable { common, id } => {
-            let admin = open(&common)?;
             let id = parse_id(&id)?;
             admin.disable(&id).await?;
             print::done(&id, "disabled", common.json);

@@ -1,11 +1,13 @@
 //! Events read back, and made due anew.
 
+use super::audit::append;
 use super::connection::{Connection, Trouble};
 use super::executor::Kind;
 use super::outbox::{NewEvent, insert};
 use super::rows::{column, count, moment, moment_if_any, parsed};
 use super::sessions::by_ids;
 use super::{NOW, PostgresStore};
+use crate::audit::Note;
 use crate::id::{EventId, MerchantId, SessionId};
 use crate::merchant::{AllowedUrl, Mode};
 use crate::session::{Session, Violation};
@@ -34,8 +36,8 @@ impl EventStore for PostgresStore {
         self.executor.run(Kind::Read, async move |db| detail(db, &scope, &id).await).await
     }
 
-    async fn redeliver(&self, scope: EventScope, id: EventId) -> Result<Option<Redelivery>, StoreError> {
-        self.executor.run(Kind::Durable, async move |db| redeliver(db, &scope, &id).await).await
+    async fn redeliver(&self, scope: EventScope, id: EventId, note: Note) -> Result<Option<Redelivery>, StoreError> {
+        self.executor.run(Kind::Durable, async move |db| redeliver(db, &scope, &id, &note).await).await
     }
 
     async fn attempts_since(&self, since: Timestamp, limit: u32) -> Result<Vec<(EventId, Attempt)>, StoreError> {
@@ -228,7 +230,12 @@ fn attempt(row: &Row) -> Result<Attempt, StoreError> {
     })
 }
 
-async fn redeliver(db: &Connection, scope: &EventScope, id: &EventId) -> Result<Option<Redelivery>, Trouble> {
+async fn redeliver(
+    db: &Connection,
+    scope: &EventScope,
+    id: &EventId,
+    note: &Note,
+) -> Result<Option<Redelivery>, Trouble> {
     match one(db, scope, id).await? {
         None => return Ok(None),
         Some(event) if event.callback_url.is_none() => return Ok(Some(Redelivery::Unaddressed)),
@@ -243,5 +250,6 @@ async fn redeliver(db: &Connection, scope: &EventScope, id: &EventId) -> Result<
          WHERE id = $1"
     );
     db.execute(&sql, &[&id.as_str()]).await?;
+    append(db, note).await?;
     Ok(one(db, scope, id).await?.map(|event| Redelivery::Due(Box::new(event))))
 }

@@ -1,9 +1,11 @@
 //! Merchants, their keys and secrets.
 
+use super::audit::append;
 use super::connection::{Connection, Trouble};
 use super::executor::Kind;
 use super::rows::{MERCHANT_COLUMNS, MERCHANT_WIDTH, column, merchant, moment, moment_if_any, parsed};
 use super::{NOW, PostgresStore};
+use crate::audit::Note;
 use crate::hardening::{Fingerprint, Sealed};
 use crate::id::{KeyId, MerchantId};
 use crate::merchant::{Logo, Merchant};
@@ -21,12 +23,21 @@ impl MerchantStore for PostgresStore {
         merchant: Merchant,
         keys: Vec<NewApiKey>,
         secrets: Vec<NewSecret>,
+        note: Note,
     ) -> Result<(), StoreError> {
-        self.executor.run(Kind::Durable, async move |db| create(db, &merchant, &keys, &secrets).await).await
+        let work = async move |db: &Connection| {
+            create(db, &merchant, &keys, &secrets).await?;
+            append(db, &note).await.map(drop)
+        };
+        self.executor.run(Kind::Durable, work).await
     }
 
-    async fn update_merchant(&self, merchant: Merchant) -> Result<(), StoreError> {
-        self.executor.run(Kind::Durable, async move |db| update(db, &merchant).await).await
+    async fn update_merchant(&self, merchant: Merchant, note: Note) -> Result<(), StoreError> {
+        let work = async move |db: &Connection| {
+            update(db, &merchant).await?;
+            append(db, &note).await.map(drop)
+        };
+        self.executor.run(Kind::Durable, work).await
     }
 
     async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
@@ -37,24 +48,48 @@ impl MerchantStore for PostgresStore {
         self.executor.run(Kind::Read, all).await
     }
 
-    async fn rotate_api_key(&self, merchant: MerchantId, key: NewApiKey, grace: Duration) -> Result<(), StoreError> {
-        self.executor.run(Kind::Durable, async move |db| rotate_api_key(db, &merchant, &key, grace).await).await
+    async fn rotate_api_key(
+        &self,
+        merchant: MerchantId,
+        key: NewApiKey,
+        grace: Duration,
+        note: Note,
+    ) -> Result<(), StoreError> {
+        let work = async move |db: &Connection| {
+            rotate_api_key(db, &merchant, &key, grace).await?;
+            append(db, &note).await.map(drop)
+        };
+        self.executor.run(Kind::Durable, work).await
     }
 
     async fn api_keys(&self, merchant: MerchantId) -> Result<Vec<ApiKeyRecord>, StoreError> {
         self.executor.run(Kind::Read, async move |db| api_keys(db, &merchant).await).await
     }
 
-    async fn rotate_secret(&self, merchant: MerchantId, secret: NewSecret, grace: Duration) -> Result<(), StoreError> {
-        self.executor.run(Kind::Durable, async move |db| rotate_secret(db, &merchant, &secret, grace).await).await
+    async fn rotate_secret(
+        &self,
+        merchant: MerchantId,
+        secret: NewSecret,
+        grace: Duration,
+        note: Note,
+    ) -> Result<(), StoreError> {
+        let work = async move |db: &Connection| {
+            rotate_secret(db, &merchant, &secret, grace).await?;
+            append(db, &note).await.map(drop)
+        };
+        self.executor.run(Kind::Durable, work).await
     }
 
     async fn secrets(&self, merchant: MerchantId, kind: SecretKind) -> Result<Vec<SecretRecord>, StoreError> {
         self.executor.run(Kind::Read, async move |db| secrets(db, &merchant, kind).await).await
     }
 
-    async fn retire(&self, merchant: MerchantId, id: KeyId) -> Result<(), StoreError> {
-        self.executor.run(Kind::Durable, async move |db| retire(db, &merchant, &id).await).await
+    async fn retire(&self, merchant: MerchantId, id: KeyId, note: Note) -> Result<(), StoreError> {
+        let work = async move |db: &Connection| {
+            retire(db, &merchant, &id).await?;
+            append(db, &note).await.map(drop)
+        };
+        self.executor.run(Kind::Durable, work).await
     }
 
     async fn authenticate(&self, key: Fingerprint) -> Result<Option<Authenticated>, StoreError> {

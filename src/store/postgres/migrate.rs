@@ -12,6 +12,8 @@ const MIGRATIONS: &[(u32, &str)] = &[
     (2, include_str!("../migrations/postgres/0002_embed_origin.sql")),
     (3, include_str!("../migrations/postgres/0003_theme.sql")),
     (4, include_str!("../migrations/postgres/0004_events.sql")),
+    (5, include_str!("../migrations/postgres/0005_idempotency.sql")),
+    (6, include_str!("../migrations/postgres/0006_audit.sql")),
 ];
 
 /// Where the numbers of what was applied are kept.

@@ -8,9 +8,11 @@
 //!
 //! Plain SQL: no advisory locks, no LISTEN, no extensions.
 
+mod audit;
 mod connection;
 mod events;
 mod executor;
+mod idempotency;
 mod merchants;
 mod migrate;
 mod outbox;

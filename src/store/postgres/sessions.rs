@@ -68,7 +68,7 @@ async fn create(db: &Connection, new: &NewSession) -> Result<Session, Trouble> {
         "INSERT INTO sessions AS s (id, merchant_id, mode, secret, purpose, handoff, status, conversation_id,
             return_url, cancel_url, callback_url, embed_origin, locale, metadata, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9, $10, $11, $12, $13, {NOW}, {NOW} + $14)
-         RETURNING {}",
+         ON CONFLICT (id) DO NOTHING RETURNING {}",
         session_columns()
     );
     let row = db
@@ -92,7 +92,11 @@ async fn create(db: &Connection, new: &NewSession) -> Result<Session, Trouble> {
             ],
         )
         .await?;
-    Ok(session(&row.ok_or(StoreError::Missing { what: "session" })?)?)
+    if let Some(row) = row {
+        return Ok(session(&row)?);
+    }
+    let made_before = several(db, "s.id = $1", &[&new.id.as_str()]).await?.into_iter().next();
+    Ok(made_before.ok_or(StoreError::Missing { what: "session" })?)
 }
 
 async fn of_merchant(

@@ -1,9 +1,11 @@
 //! Events read back, and made due anew.
 
+use super::audit::append;
 use super::outbox::{NewEvent, insert};
 use super::rows::{mode, parsed, timestamp};
 use super::sessions::by_id;
 use super::{NOW, SqliteStore};
+use crate::audit::Note;
 use crate::id::{EventId, MerchantId, SessionId};
 use crate::merchant::{AllowedUrl, Mode};
 use crate::session::Violation;
@@ -31,8 +33,8 @@ impl EventStore for SqliteStore {
         self.readers.run(move |db| detail(db, &scope, &id)).await
     }
 
-    async fn redeliver(&self, scope: EventScope, id: EventId) -> Result<Option<Redelivery>, StoreError> {
-        self.writer.run(move |db| redeliver(db, &scope, &id)).await
+    async fn redeliver(&self, scope: EventScope, id: EventId, note: Note) -> Result<Option<Redelivery>, StoreError> {
+        self.writer.run(move |db| redeliver(db, &scope, &id, &note)).await
     }
 
     async fn attempts_since(&self, since: Timestamp, limit: u32) -> Result<Vec<(EventId, Attempt)>, StoreError> {
@@ -193,7 +195,7 @@ fn attempt(row: &Row<'_>) -> Result<Attempt, StoreError> {
     })
 }
 
-fn redeliver(db: &Connection, scope: &EventScope, id: &EventId) -> Result<Option<Redelivery>, StoreError> {
+fn redeliver(db: &Connection, scope: &EventScope, id: &EventId, note: &Note) -> Result<Option<Redelivery>, StoreError> {
     match one(db, scope, id)? {
         None => return Ok(None),
         Some(event) if event.callback_url.is_none() => return Ok(Some(Redelivery::Unaddressed)),
@@ -208,5 +210,6 @@ fn redeliver(db: &Connection, scope: &EventScope, id: &EventId) -> Result<Option
          WHERE id = ?"
     ))?
     .execute([id.as_str()])?;
+    append(db, note)?;
     Ok(one(db, scope, id)?.map(|event| Redelivery::Due(Box::new(event))))
 }

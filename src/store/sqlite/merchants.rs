@@ -1,7 +1,9 @@
 //! Merchants, their keys and secrets.
 
+use super::audit::append;
 use super::rows::{MERCHANT_COLUMNS, MERCHANT_WIDTH, merchant, milliseconds, mode, parsed, timestamp};
 use super::{NOW, SqliteStore};
+use crate::audit::Note;
 use crate::hardening::{Fingerprint, Sealed};
 use crate::id::{KeyId, MerchantId};
 use crate::merchant::{Logo, Merchant};
@@ -19,12 +21,13 @@ impl MerchantStore for SqliteStore {
         merchant: Merchant,
         keys: Vec<NewApiKey>,
         secrets: Vec<NewSecret>,
+        note: Note,
     ) -> Result<(), StoreError> {
-        self.writer.run(move |db| create(db, &merchant, &keys, &secrets)).await
+        self.change(note, move |db| create(db, &merchant, &keys, &secrets)).await
     }
 
-    async fn update_merchant(&self, merchant: Merchant) -> Result<(), StoreError> {
-        self.writer.run(move |db| update(db, &merchant)).await
+    async fn update_merchant(&self, merchant: Merchant, note: Note) -> Result<(), StoreError> {
+        self.change(note, move |db| update(db, &merchant)).await
     }
 
     async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
@@ -35,28 +38,51 @@ impl MerchantStore for SqliteStore {
         self.readers.run(all).await
     }
 
-    async fn rotate_api_key(&self, merchant: MerchantId, key: NewApiKey, grace: Duration) -> Result<(), StoreError> {
-        self.writer.run(move |db| rotate_api_key(db, &merchant, &key, grace)).await
+    async fn rotate_api_key(
+        &self,
+        merchant: MerchantId,
+        key: NewApiKey,
+        grace: Duration,
+        note: Note,
+    ) -> Result<(), StoreError> {
+        self.change(note, move |db| rotate_api_key(db, &merchant, &key, grace)).await
     }
 
     async fn api_keys(&self, merchant: MerchantId) -> Result<Vec<ApiKeyRecord>, StoreError> {
         self.readers.run(move |db| api_keys(db, &merchant)).await
     }
 
-    async fn rotate_secret(&self, merchant: MerchantId, secret: NewSecret, grace: Duration) -> Result<(), StoreError> {
-        self.writer.run(move |db| rotate_secret(db, &merchant, &secret, grace)).await
+    async fn rotate_secret(
+        &self,
+        merchant: MerchantId,
+        secret: NewSecret,
+        grace: Duration,
+        note: Note,
+    ) -> Result<(), StoreError> {
+        self.change(note, move |db| rotate_secret(db, &merchant, &secret, grace)).await
     }
 
     async fn secrets(&self, merchant: MerchantId, kind: SecretKind) -> Result<Vec<SecretRecord>, StoreError> {
         self.readers.point(move |db| secrets(db, &merchant, kind)).await
     }
 
-    async fn retire(&self, merchant: MerchantId, id: KeyId) -> Result<(), StoreError> {
-        self.writer.run(move |db| retire(db, &merchant, &id)).await
+    async fn retire(&self, merchant: MerchantId, id: KeyId, note: Note) -> Result<(), StoreError> {
+        self.change(note, move |db| retire(db, &merchant, &id)).await
     }
 
     async fn authenticate(&self, key: Fingerprint) -> Result<Option<Authenticated>, StoreError> {
         self.readers.point(move |db| authenticate(db, key)).await
+    }
+}
+
+impl SqliteStore {
+    /// Changes something and says so in the audit trail, in one transaction.
+    async fn change(
+        &self,
+        note: Note,
+        work: impl FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.writer.run(move |db| work(db).and_then(|()| append(db, &note).map(drop))).await
     }
 }
 

@@ -1,8 +1,10 @@
 //! The embedded store: SQLite in WAL mode, one writer, a few readers.
 
+mod audit;
 mod backup;
 mod events;
 mod executor;
+mod idempotency;
 mod merchants;
 #[cfg(test)]
 mod migrations;
@@ -34,6 +36,8 @@ const MIGRATIONS: &[(u32, &str)] = &[
     (2, include_str!("../migrations/sqlite/0002_embed_origin.sql")),
     (3, include_str!("../migrations/sqlite/0003_theme.sql")),
     (4, include_str!("../migrations/sqlite/0004_events.sql")),
+    (5, include_str!("../migrations/sqlite/0005_idempotency.sql")),
+    (6, include_str!("../migrations/sqlite/0006_audit.sql")),
 ];
 
 /// Connections for short reads: as many as happen at the same time on a few cores.
@@ -50,7 +54,7 @@ const APPLICATION_ID: i32 = 0x7665_7a6e;
 const PING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Statements kept prepared per connection: a little more than there are.
-const PREPARED_STATEMENTS: usize = 80;
+const PREPARED_STATEMENTS: usize = 96;
 
 /// A SQLite file. `synchronous=FULL`: what was answered survives a power cut.
 pub struct SqliteStore {

@@ -64,7 +64,7 @@ fn create(db: &Connection, new: &NewSession) -> Result<Session, StoreError> {
     db.prepare_cached(&format!(
         "INSERT INTO sessions (id, merchant_id, mode, secret, purpose, handoff, status, conversation_id, return_url,
             cancel_url, callback_url, embed_origin, locale, metadata, created_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, {NOW}, {NOW} + ?)"
+         VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, {NOW}, {NOW} + ?) ON CONFLICT (id) DO NOTHING"
     ))?
     .execute(params![
         new.id.as_str(),

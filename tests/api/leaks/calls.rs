@@ -11,6 +11,7 @@ use vezne::merchant::Mode;
 /// All of it.
 pub async fn every_problem(drive: &Drive, narrow: &Drive) {
     misplaced_numbers(drive).await;
+    keys_of_calls(drive).await;
     wrong_callers(drive).await;
     sessions_that_ended(drive).await;
     damaged_rows(drive).await;
@@ -79,6 +80,26 @@ async fn misplaced_numbers(drive: &Drive) {
     }
 }
 
+/// Keys that hold what they should not, that are in use, and whose answers are gone.
+async fn keys_of_calls(drive: &Drive) {
+    let app = &drive.app;
+    let call = |key: &str, reference: &str| {
+        let request = app.api("POST", "/v1/sessions").header("idempotency-key", key);
+        request.json(&wanted(json!({ "conversationId": reference }))).send()
+    };
+    for key in [NUMBER, BROKEN, "a key", ""] {
+        hear(drive, "a key", &call(key, "order-1").await);
+    }
+    let created = call("a-key", "order-1").await.expect(201);
+    drive.sessions.borrow_mut().push(session_of(&created));
+    hear(drive, "replayed", &call("a-key", "order-1").await.expect(201));
+    hear(drive, "another call", &call("a-key", NUMBER).await.expect(422));
+    for (change, status) in [("lease_until = 9e15", 409), ("lease_until = NULL, answer = zeroblob(64)", 409)] {
+        drive.damage(&format!("UPDATE idempotency_keys SET {change} WHERE merchant_id = ?1"), app.shop.id.as_str());
+        hear(drive, change, &call("a-key", "order-1").await.expect(status));
+    }
+}
+
 async fn wrong_callers(drive: &Drive) {
     let app = &drive.app;
     let almost = format!("{}x", &app.shop.api_key);
@@ -118,9 +139,7 @@ async fn damaged_rows(drive: &Drive) {
     let merchant = drive.merchant("Damaged").await;
     let key = merchant.api_keys[0].expose();
     let opened = async || app.api_as(key, "POST", "/v1/sessions").json(&wanted(json!({}))).send().await;
-    let created = opened().await.expect(201).json();
-    let url = url::Url::parse(created["url"].as_str().unwrap()).unwrap();
-    let session = crate::harness::Session { id: created["id"].to_string(), path: url.path().to_owned() };
+    let session = session_of(&opened().await.expect(201));
     drive.sessions.borrow_mut().push(session.clone());
     let id = merchant.merchant.id.as_str();
     let break_secret = "UPDATE merchant_secrets SET sealed = zeroblob(64) WHERE merchant_id = ?1 AND kind = ";
@@ -153,6 +172,12 @@ async fn a_store_that_is_locked(drive: &Drive) {
     other.execute_batch("ROLLBACK").unwrap();
     hear(drive, "a locked store", &created.expect(503));
     drive.hear("a locked store", Reader::Anybody, &submitted.expect(500));
+}
+
+fn session_of(created: &Answer) -> crate::harness::Session {
+    let created = created.json();
+    let url = url::Url::parse(created["url"].as_str().unwrap()).unwrap();
+    crate::harness::Session { id: created["id"].to_string(), path: url.path().to_owned() }
 }
 
 fn hear(drive: &Drive, what: &str, answer: &Answer) {

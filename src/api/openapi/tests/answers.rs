@@ -1,7 +1,7 @@
 //! The document against what the service really answers.
 
 use super::schema::Document;
-use super::{Answer, Api};
+use super::{Answer, Api, note};
 use crate::error::KINDS;
 use crate::id::SessionId;
 use crate::store::{Among, DeliveryAsk, DeliveryOutcome, SecretKind, Settlement};
@@ -57,18 +57,28 @@ fn check(document: &Document, method: &str, path: &str, answer: &Answer) {
     let response = document.resolve(responses.get(answer.status.to_string()).unwrap_or_else(|| panic!("{place}")));
     for (name, header) in response["headers"].as_object().unwrap() {
         let header = document.resolve(header);
-        let value = answer.headers.get(name).unwrap_or_else(|| panic!("{place} has no {name}")).to_str().unwrap();
+        let Some(value) = answer.headers.get(name) else {
+            assert_eq!(header["required"], false, "{place} has no {name}");
+            continue;
+        };
+        let value = value.to_str().unwrap();
         let number = header["schema"]["type"] == "integer";
         let value = if number { json!(value.parse::<i64>().unwrap()) } else { json!(value) };
         document.check(&header["schema"], &value, &format!("{place} {name}"));
     }
     // And the other way: these headers are never sent where they are not documented.
-    for name in ["Location", "Retry-After", "WWW-Authenticate"] {
-        assert_eq!(answer.headers.contains_key(name), response["headers"].get(name).is_some(), "{place} {name}");
+    for name in ["Location", "Retry-After", "WWW-Authenticate", "Idempotency-Replayed"] {
+        let documented = response["headers"].get(name).is_some();
+        assert!(documented || !answer.headers.contains_key(name), "{place} {name}");
     }
     let kind = answer.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap();
     let content = response["content"].get(kind).unwrap_or_else(|| panic!("{place} is {kind}"));
     document.check(&content["schema"], &answer.body, &place);
+}
+
+/// A call with the header in the document's words.
+fn keyed(request: TestRequest, key: &str) -> TestRequest {
+    request.insert_header(("Idempotency-Key", key))
 }
 
 fn slug(answer: &Answer) -> String {
@@ -111,6 +121,43 @@ async fn sessions_in_every_state_are_as_described() {
     }
     for pointer in document.pointers(document.schema("CreatedSession")) {
         assert!(answers.iter().any(|answer| answer.body.pointer(&pointer).is_some()), "no answer has {pointer}");
+    }
+}
+
+#[actix_web::test]
+async fn every_post_honours_the_key_as_described() {
+    let (api, document) = (api().await, Document::load());
+    let session = api.session(&full(), LIFE).await;
+    let bare: fn() -> TestRequest = TestRequest::post;
+    let addressed: fn() -> TestRequest =
+        || TestRequest::post().set_json(json!({ "callbackUrl": "https://shop.example/hooks/vezne" }));
+    api.call(cancel(&api.session(&full(), LIFE).await)).await;
+    let events = api.call(TestRequest::get().uri(EVENTS)).await;
+    let event = events.body["data"][0]["id"].as_str().unwrap();
+    let calls = [
+        (LIST, "", (|| create(&full())) as fn() -> TestRequest),
+        (CANCEL, session.as_str(), bare),
+        (TEST, "", addressed),
+        (REDELIVER, event, bare),
+    ];
+    let method = "post";
+    let described = document.at("/paths").as_object().unwrap().values().filter(|item| item.get("post").is_some());
+    assert_eq!(described.count(), calls.len(), "every POST is called here");
+    for (path, id, call) in calls {
+        let uri = path.replace("{id}", id);
+        let call = |key: &str| keyed(call().uri(&uri), key);
+        let refused = api.call(call("two words")).await;
+        check(&document, method, path, &refused);
+        assert_eq!(slug(&refused), "invalid-idempotency-key");
+        let (first, again) = (api.call(call(path)).await, api.call(call(path)).await);
+        check(&document, method, path, &first);
+        check(&document, method, path, &again);
+        assert_eq!((first.status, &first.body), (again.status, &again.body));
+        let replayed = |answer: &Answer| answer.headers.get("Idempotency-Replayed").is_some();
+        assert_eq!((replayed(&first), replayed(&again)), (false, true), "{path}");
+        let other = api.call(call(path).set_payload("{}")).await;
+        check(&document, method, path, &other);
+        assert_eq!(slug(&other), "idempotency-mismatch");
     }
 }
 
@@ -241,6 +288,16 @@ async fn every_described_problem_is_answered_as_described() {
         ("post", TEST, api.call(TestRequest::post().uri(TEST).set_json(json!({ "callbackUrl": "x" }))).await),
         ("post", TEST, api.call(TestRequest::post().uri(TEST).set_json(json!({ "x": 1 }))).await),
     ];
+    for (key, state) in [("running", "lease_until = 9e15"), ("gone", "answer = NULL")] {
+        api.call(keyed(create(&full()), key)).await;
+        let store = rusqlite::Connection::open(api.folder.join("vezne.db")).unwrap();
+        store.execute(&format!("UPDATE idempotency_keys SET {state}"), []).unwrap();
+        answers.push(("post", LIST, api.call(keyed(create(&full()), key)).await));
+        store.execute("DELETE FROM idempotency_keys", []).unwrap();
+    }
+    answers.push(("post", LIST, api.call(keyed(create(&full()), "two words")).await));
+    api.call(keyed(create(&full()), "used")).await;
+    answers.push(("post", LIST, api.call(keyed(create(&json!({})), "used")).await));
     let mut unheard = full();
     unheard.as_object_mut().unwrap().remove("callbackUrl");
     api.window.store.cancel(api.session(&unheard, LIFE).await).await.unwrap();
@@ -257,7 +314,7 @@ async fn every_described_problem_is_answered_as_described() {
     answers.push(("get", READ, without_secrets.call(read(&session)).await));
     let mut disabled = api.merchant.clone();
     disabled.disabled_at = Some(jiff::Timestamp::now());
-    api.window.store.update_merchant(disabled).await.unwrap();
+    api.window.store.update_merchant(disabled, note()).await.unwrap();
     answers.push(("get", LIST, api.call(TestRequest::get().uri(LIST)).await));
 
     let mut seen = BTreeSet::new();

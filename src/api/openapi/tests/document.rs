@@ -44,10 +44,14 @@ fn all_objects(document: &Document) -> Vec<(String, &Value)> {
 fn it_describes_every_route_of_the_api_and_no_other() {
     let source = include_str!("../../../routes.rs");
     let mut served = BTreeSet::new();
+    let of_the_api = |path: &str| path.starts_with("/v1");
     for service in source.split(".service(").skip(1) {
         let (path, rest) = service.split_once('"').and_then(|(_, rest)| rest.split_once('"')).unwrap();
-        for route in rest.split(".route(").skip(1).filter(|_| path.starts_with("/v1")) {
-            served.insert((path, route.split_once('(').unwrap().0));
+        for route in rest.split(".route(").skip(1).filter(|_| of_the_api(path)) {
+            let method = route.split_once('(').unwrap().0;
+            // Every other way to a POST of the API would be one without idempotency keys.
+            assert_ne!(method, "post", "{path}: use api::post");
+            served.insert((path, method.trim_start_matches("api::")));
         }
     }
     assert!(served.len() >= 4, "{served:?}");
@@ -57,6 +61,30 @@ fn it_describes_every_route_of_the_api_and_no_other() {
         METHODS.iter().filter(|method| item.get(**method).is_some()).map(|method| (path.as_str(), *method))
     });
     assert_eq!(described.collect::<BTreeSet<_>>(), served);
+}
+
+#[test]
+fn every_post_takes_an_idempotency_key() {
+    let document = Document::load();
+    for (path, item) in document.at("/paths").as_object().unwrap() {
+        let Some(operation) = item.get("post") else { continue };
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let named: Vec<_> = parameters.map(|parameter| document.resolve(parameter)["name"].as_str().unwrap()).collect();
+        assert!(named.contains(&"Idempotency-Key"), "{path}");
+        for (status, kinds) in [
+            ("400", &["invalid-idempotency-key"][..]),
+            ("409", &["idempotency-in-flight", "idempotency-not-kept"]),
+            ("422", &["idempotency-mismatch"]),
+        ] {
+            let response = document.resolve(&operation["responses"][status]);
+            let examples = &response["content"]["application/problem+json"]["examples"];
+            assert!(kinds.iter().all(|kind| examples.get(kind).is_some()), "{path} {status}");
+        }
+        let good = operation["responses"].as_object().unwrap().iter().filter(|(status, _)| status.starts_with('2'));
+        for (status, response) in good {
+            assert!(document.resolve(response)["headers"].get("Idempotency-Replayed").is_some(), "{path} {status}");
+        }
+    }
 }
 
 #[test]
