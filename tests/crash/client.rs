@@ -72,7 +72,7 @@ impl Client {
     async fn send(&self, process: SocketAddr, head: Builder, body: Vec<u8>) -> Outcome<Answer> {
         let request =
             head.header("host", self.origin.trim_start_matches("https://")).body(Full::new(Bytes::from(body)))?;
-        timeout(PATIENCE, self.exchange(process, request)).await.map_err(|_| "no answer in time")?
+        timeout(PATIENCE, Box::pin(self.exchange(process, request))).await.map_err(|_| "no answer in time")?
     }
 
     async fn exchange(&self, process: SocketAddr, request: Request<Full<Bytes>>) -> Outcome<Answer> {

@@ -76,12 +76,6 @@ pub struct Database {
 }
 
 impl Database {
-    /// Makes its tables.
-    pub fn migrate(&self, binary: &Path, config: &Path) -> Outcome<()> {
-        let done = Command::new(binary).args(["migrate", "--config", text(config)?]).stdout(Stdio::null()).status()?;
-        if done.success() { Ok(()) } else { Err(format!("vezne migrate: {done}").into()) }
-    }
-
     /// `kill -9` to the server, and its restart after a while.
     pub async fn crash(&self, pause: Duration) -> Outcome<()> {
         let Some(cluster) = &self.cluster else { return Ok(()) };
@@ -92,4 +86,10 @@ impl Database {
         };
         cluster.run(crash).await
     }
+}
+
+/// Makes the tables of a configured database.
+pub fn migrate(binary: &Path, config: &Path) -> Outcome<()> {
+    let done = Command::new(binary).args(["migrate", "--config", text(config)?]).stdout(Stdio::null()).status()?;
+    if done.success() { Ok(()) } else { Err(format!("vezne migrate: {done}").into()) }
 }

@@ -26,7 +26,7 @@ pub async fn strike(world: &World, random: &mut Random, time: Duration) -> Outco
         }
         sleep(Duration::from_millis(random.between(200, 2400))).await;
         world.supervise()?;
-        if world.database.cluster.is_some() && random.percent(15) {
+        if world.database.cluster.is_some() && random.percent(25) {
             world.database.crash(Duration::from_millis(random.below(1200))).await?;
             strikes.databases += 1;
         } else {

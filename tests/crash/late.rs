@@ -35,7 +35,7 @@ pub async fn late(folder: &Path, cluster: &Cluster, mut random: Random) -> Outco
         while world.upstream.issued().is_empty() && Instant::now() < deadline {
             sleep(Duration::from_millis(10)).await;
         }
-        frozen.freeze()?;
+        frozen.freeze().await?;
         world.upstream.hold(false);
         let is_open = async || world.client.get(other, &session.path).await.map(|page| page.shown());
         while !matches!(is_open().await?, Shown::Form(_)) && Instant::now() < deadline {

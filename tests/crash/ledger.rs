@@ -27,6 +27,8 @@ pub struct Receipt {
     pub session: String,
     pub status: String,
     pub token: Option<String>,
+    /// Whether the merchant answered 2xx, in time. One that did not has not taken it over.
+    pub is_taken: bool,
     /// Whether the official verifier accepts its signature, and the result in it verifies.
     pub is_genuine: bool,
 }
@@ -81,7 +83,7 @@ pub enum Promise {
     SessionIsKept,
     /// A completed session has a token that was issued for it.
     TokenIsIssued,
-    /// An ended session's event arrived, with its status and its token.
+    /// An ended session's event arrived and was taken, with its status and its token.
     EventArrived,
     /// A session has one end.
     OneEnd,
@@ -220,7 +222,7 @@ impl<'a> Evidence<'a> {
         let mut arrived = false;
         for receipt in self.received.get(&**session).into_iter().flatten() {
             events.insert(&receipt.event);
-            arrived |= receipt.status == *status && receipt.token == *token;
+            arrived |= receipt.is_taken && receipt.status == *status && receipt.token == *token;
         }
         if record.has_ended() && !arrived {
             lose(Promise::EventArrived, format!("{session} is {status}"));

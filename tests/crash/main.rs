@@ -50,7 +50,10 @@ pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 const VEZNE: &str = env!("CARGO_BIN_EXE_vezne");
 /// How long the hand strikes.
 const SHORT: Duration = Duration::from_secs(12);
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
+
+/// The longest that a run may take, whatever is broken.
+const BOUND: Duration = Duration::from_mins(10);
 
 /// Kill vezne and its database while cardholders pay, and look for what was lost.
 #[derive(Parser)]
@@ -72,13 +75,23 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    match actix_web::rt::System::new().block_on(run(&args)) {
+    match actix_web::rt::System::new().block_on(run_in_time(&args)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("crash: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What was started ends with the run, also when that is told to stop.
+async fn run_in_time(args: &Args) -> Outcome<bool> {
+    let stopped = vezne::server::shutdown_signal()?;
+    tokio::select! {
+        done = run(args) => done,
+        () = stopped => Err("stopped".into()),
+        () = tokio::time::sleep(BOUND) => Err("it does not come to an end".into()),
     }
 }
 

@@ -4,13 +4,17 @@ use crate::Outcome;
 use crate::operator::text;
 use rustix::process::{Pid, Signal, kill_process};
 use std::cell::RefCell;
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
 use vezne::server::bind;
 
+/// For a process to stop.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The variable that makes a process end at a failpoint.
 const FAILPOINT: &str = "VEZNE_FAILPOINT";
 
@@ -68,9 +72,29 @@ impl Process {
         Ok(())
     }
 
-    /// Takes the processor away from it.
-    pub fn freeze(&self) -> Outcome<()> {
-        self.signal(Signal::STOP)
+    /// Takes the processor away from it; returns when no thread of it runs. A
+    /// thread stops when it is next to run: on a busy machine, later than the signal.
+    pub async fn freeze(&self) -> Outcome<()> {
+        self.signal(Signal::STOP)?;
+        let deadline = Instant::now() + PATIENCE;
+        while !self.is_frozen()? {
+            if Instant::now() > deadline {
+                return Err("a process does not stop".into());
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    fn is_frozen(&self) -> Outcome<bool> {
+        let pid = self.child.borrow().as_ref().map(Child::id).ok_or("there is no process")?;
+        for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+            let stat = fs::read_to_string(thread?.path().join("stat"))?;
+            if !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Gives it back.

@@ -14,9 +14,12 @@ struct Completed {
     conversation: String,
 }
 
-const SPOILS: [(&str, Promise, Spoil); 12] = [
+const SPOILS: [(&str, Promise, Spoil); 13] = [
     ("a received event is dropped", Promise::EventArrived, |books, completed| {
         books.received.retain(|receipt| receipt.session != completed.session);
+    }),
+    ("no callback is answered 2xx", Promise::EventArrived, |books, completed| {
+        of(books, completed).for_each(|receipt| receipt.is_taken = false);
     }),
     ("a received token is another", Promise::OneToken, |books, completed| {
         for receipt in of(books, completed) {
@@ -27,13 +30,13 @@ const SPOILS: [(&str, Promise, Spoil); 12] = [
         of(books, completed).for_each(|receipt| receipt.is_genuine = false);
     }),
     ("an end is told under two ids", Promise::OneEnd, |books, completed| {
-        let mut second = of(books, completed).next().cloned();
-        second.iter_mut().for_each(|receipt| receipt.event.push('2'));
+        let first = of(books, completed).next().cloned();
+        let second = first.map(|first| Receipt { event: "evt_2".into(), ..first });
         books.received.extend(second);
     }),
     ("a callback tells of another end", Promise::ToldIsTrue, |books, completed| {
-        let mut second = of(books, completed).next().cloned();
-        second.iter_mut().for_each(|receipt| (receipt.status, receipt.token) = ("canceled".into(), None));
+        let first = of(books, completed).next().cloned();
+        let second = first.map(|first| Receipt { status: "canceled".into(), token: None, ..first });
         books.received.extend(second);
     }),
     ("the token was issued for nobody", Promise::TokenIsIssued, |books, completed| {
@@ -109,6 +112,7 @@ pub fn small_books() -> Books {
             session: "ses_1".into(),
             status: "completed".into(),
             token: Some("token 2".into()),
+            is_taken: true,
             is_genuine: true,
         }],
         told: vec![Told {

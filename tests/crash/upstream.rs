@@ -145,8 +145,8 @@ fn issue(body: &[u8]) -> Option<Issue> {
 async fn receive(request: HttpRequest, body: Bytes, witness: Data<Witness>) -> Result<HttpResponse, Error> {
     let receipt = witness.shop.get().and_then(|shop| receipt(&request, &body, shop));
     let receipt = receipt.ok_or_else(|| error::ErrorBadRequest("no callback"))?;
-    lock(&witness.received).push(receipt);
     let (fails, pause) = witness.mood(60);
+    lock(&witness.received).push(Receipt { is_taken: !fails && pause < PATIENCE, ..receipt });
     sleep(pause).await;
     if !fails {
         return Ok(HttpResponse::NoContent().finish());
@@ -177,6 +177,7 @@ fn receipt(request: &HttpRequest, body: &[u8], shop: &Shop) -> Option<Receipt> {
         is_genuine: is_right && event["type"] == format!("session.{status}") && verify(result, &shop.signing_secret),
         status,
         token: text("cardToken"),
+        is_taken: false,
     })
 }
 

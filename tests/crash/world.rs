@@ -2,7 +2,7 @@
 //! provider, and the books of all that was seen from outside.
 
 use crate::client::{Answer, Client, Shown};
-use crate::database::{Database, Store};
+use crate::database::{Database, Store, migrate};
 use crate::ledger::{Books, Opened, Told};
 use crate::operator::{Installation, Operator, Shop};
 use crate::process::Process;
@@ -72,7 +72,7 @@ impl World {
             (0..plan.processes).map(|number| Process::new(binary, &folder, number)).collect::<Outcome<_>>()?;
         let address = processes[0].address()?;
         let config = installation(address, &upstream, &database.section).write(&folder)?;
-        database.migrate(binary, &config)?;
+        migrate(binary, &config)?;
         let created = Operator { binary, config: &config }.create_merchant(&upstream.shop_url(), &upstream.merchant)?;
         let shop = upstream.opens(created).clone();
         let world = Self {
@@ -222,7 +222,7 @@ fn installation<'a>(address: SocketAddr, upstream: &'a Upstream, store: &'a str)
         workers: 1,
         log_level: "info",
         store,
-        provider_timeout: Some(PATIENCE),
+        provider: format!("timeout_ms = {}", PATIENCE.as_millis()),
         callback: CALLBACK,
     }
 }

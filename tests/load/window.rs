@@ -122,7 +122,7 @@ fn installation(address: SocketAddr, upstream: &Upstream) -> Installation<'_> {
         workers: 1,
         log_level: "warn",
         store: r#"path = "vezne.db""#,
-        provider_timeout: None,
+        provider: String::new(),
         callback: "",
     }
 }

@@ -136,7 +136,7 @@ fn installation(address: SocketAddr, upstream: &Upstream, provider_timeout: Dura
         workers: 2,
         log_level: "trace",
         store: r#"path = "vezne.db""#,
-        provider_timeout: Some(provider_timeout),
+        provider: format!("timeout_ms = {}\nbreaker_failures = 0", provider_timeout.as_millis()),
         callback: "",
     }
 }

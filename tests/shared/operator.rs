@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 use vezne::sandbox::SandboxMerchant;
 use vezne::sandbox::certificates::LeafFiles;
 
@@ -31,9 +30,8 @@ pub struct Installation<'a> {
     pub log_level: &'a str,
     /// The section `[store]`.
     pub store: &'a str,
-    /// For one call of the provider, where the default is too long. With it the
-    /// provider's failures are part of the work: the breaker stays closed.
-    pub provider_timeout: Option<Duration>,
+    /// Further lines of the provider's section.
+    pub provider: String,
     /// Further lines of `[callback]`.
     pub callback: &'a str,
 }
@@ -49,13 +47,10 @@ impl Installation<'_> {
 
     fn configuration(&self) -> String {
         let quoted = |path: &Path| json!(path).to_string();
-        let Self { address, token_url, callback_port, workers, log_level, store, callback, .. } = self;
+        let Self { address, token_url, callback_port, workers, log_level, store, provider, callback, .. } = self;
         let certificate = quoted(&self.certificate.certificate);
         let private_key = quoted(&self.certificate.private_key);
         let ca_file = quoted(self.ca_file);
-        let timeout =
-            self.provider_timeout.map(|timeout| format!("timeout_ms = {}\nbreaker_failures = 0", timeout.as_millis()));
-        let timeout = timeout.unwrap_or_default();
         format!(
             r#"
 [server]
@@ -70,7 +65,7 @@ master_key_file = "master.key"
 [provider.card_token.test]
 url = "{token_url}"
 ca_file = {ca_file}
-{timeout}
+{provider}
 [callback]
 ca_file = {ca_file}
 {callback}
