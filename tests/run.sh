@@ -44,7 +44,7 @@ step_postgres() {
     VEZNE_TEST_STORE=postgres RUST_TEST_THREADS=8 \
         cargo test --locked --profile "$PROFILE" --quiet --no-fail-fast --test api -- \
         --skip leaks --skip hardened --skip store_that_is_busy --skip store_that_cannot_write \
-        --skip page_verify --skip shown --skip vectors --skip wire
+        --skip while_the_store_is_away --skip what_the_service_is_short_of --skip page_verify --skip shown --skip vectors --skip wire
 }
 
 # What is left of cards in the memory of a real process.

@@ -5,21 +5,19 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::process::Command;
 use vezne::audit::{Actor, Outcome, exported_heads};
+use vezne::config::Backend;
 use vezne::startup::open_store;
 use vezne::trail::Trail;
 
 /// The entries of the chain that the service's first entry is in: action, actor, outcome, count.
 fn entries(app: &TestApp) -> Vec<(String, String, String, i64)> {
-    let database = Connection::open(app.store_file()).unwrap();
-    let mut rows = database
-        .prepare(
-            "SELECT action, actor || ' ' || actor_name, outcome, count FROM audit_entries WHERE chain =
-                (SELECT chain FROM audit_entries WHERE action = 'service.started' ORDER BY at DESC LIMIT 1)
-             ORDER BY number",
-        )
-        .unwrap();
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-    rows.query_map([], row).unwrap().map(Result::unwrap).collect()
+    let rows = app.database.read(
+        "SELECT action, actor || ' ' || actor_name, outcome, count FROM audit_entries WHERE chain =
+            (SELECT chain FROM audit_entries WHERE action = 'service.started' ORDER BY at DESC LIMIT 1)
+         ORDER BY number",
+    );
+    let text = |cell: &Option<String>| cell.clone().unwrap_or_default();
+    rows.iter().map(|row| (text(&row[0]), text(&row[1]), text(&row[2]), text(&row[3]).parse().unwrap())).collect()
 }
 
 fn actions(app: &TestApp) -> Vec<String> {
@@ -28,7 +26,7 @@ fn actions(app: &TestApp) -> Vec<String> {
 
 /// `vezne audit verify` on this service's store.
 fn verify(app: &TestApp, more: &[&str]) -> Value {
-    let store = app.store_file().to_str().unwrap().to_owned();
+    let (setting, store) = app.database.setting();
     let key = app.file("master.key").to_str().unwrap().to_owned();
     let output = Command::new(env!("CARGO_BIN_EXE_vezne"))
         .args(["audit", "verify", "--json"])
@@ -37,7 +35,7 @@ fn verify(app: &TestApp, more: &[&str]) -> Value {
         .env("VEZNE_SERVER__PUBLIC_URL", "http://localhost:1")
         .env("VEZNE_SERVER__DANGER_PLAIN_HTTP", "true")
         .env("VEZNE_PROVIDER__CARD_TOKEN__TEST__URL", "https://127.0.0.1:9/")
-        .env("VEZNE_STORE__PATH", store)
+        .env(format!("VEZNE_{}", setting.replace('.', "__").to_uppercase()), store)
         .env("VEZNE_KEYS__MASTER_KEY_FILE", key)
         .output()
         .unwrap();
@@ -88,15 +86,14 @@ async fn a_process_that_is_killed_leaves_a_chain_that_verifies_as_unclosed() {
     assert_eq!(report["heads"], exported.len());
     // Its end is cut off, and the store's own record made to fit: the log tells.
     let chain = report["unclosed"][0].as_str().unwrap();
-    let database = Connection::open(app.store_file()).unwrap();
-    database
-        .execute_batch(&format!(
-            "DROP TRIGGER audit_entries_go_by_pruning;
-             DELETE FROM audit_entries WHERE chain = '{chain}' AND number > 1;
-             UPDATE audit_chains SET number = 1, hash =
-                (SELECT hash FROM audit_entries WHERE chain = '{chain}' AND number = 1) WHERE id = '{chain}'"
-        ))
-        .unwrap();
+    if matches!(app.config().store.backend, Backend::Sqlite(_)) {
+        app.database.batch("DROP TRIGGER audit_entries_go_by_pruning");
+    }
+    app.database.batch(&format!(
+        "DELETE FROM audit_entries WHERE chain = '{chain}' AND number > 1;
+         UPDATE audit_chains SET number = 1, hash =
+            (SELECT hash FROM audit_entries WHERE chain = '{chain}' AND number = 1) WHERE id = '{chain}'"
+    ));
     let report = verify(&app, &["--heads", log.to_str().unwrap()]);
     assert_eq!(report["findings"][0]["kind"], "truncated", "{report}");
 }
@@ -104,11 +101,7 @@ async fn a_process_that_is_killed_leaves_a_chain_that_verifies_as_unclosed() {
 #[tokio::test]
 async fn two_windows_on_one_store_have_two_chains() {
     let app = TestApp::start().await;
-    let started = || {
-        let database = Connection::open(app.store_file()).unwrap();
-        let sql = "SELECT count(DISTINCT chain) FROM audit_entries WHERE action = 'service.started'";
-        database.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap()
-    };
+    let started = || app.stored("SELECT count(DISTINCT chain) FROM audit_entries WHERE action = 'service.started'");
     let trail = Trail::start(open_store(app.config()).unwrap(), "beside");
     let task = tokio::spawn(trail.run());
     eventually("two chains", || async { (started() == 2).then_some(()) }).await;

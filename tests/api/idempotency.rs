@@ -1,7 +1,6 @@
 //! `Idempotency-Key`: one call, however often it is sent.
 
 use crate::harness::{Answer, Card, PATIENCE, Setup, TestApp, eventually, wanted};
-use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tokio::io::AsyncWriteExt;
@@ -27,9 +26,7 @@ async fn count(app: &TestApp) -> usize {
 
 /// Changes the keys' rows behind the service's back.
 fn change(app: &TestApp, change: &str) {
-    let database = Connection::open(app.store_file()).unwrap();
-    database.busy_timeout(PATIENCE).unwrap();
-    assert!(database.execute(&format!("UPDATE idempotency_keys SET {change}"), []).unwrap() > 0);
+    assert!(app.alter(&format!("UPDATE idempotency_keys SET {change}")) > 0);
 }
 
 fn is_replay(answer: &Answer) -> bool {
@@ -143,7 +140,7 @@ async fn while_it_is_run_elsewhere_others_wait() {
     let body = wanted(json!({}));
     let first = create(&app, KEY, &body).await.expect(201).json();
     // As another process has it that is in the middle of the call.
-    change(&app, "answer = NULL, lease_until = 9e15");
+    change(&app, "answer = NULL, lease_until = 9000000000000000");
     let answer = create(&app, KEY, &body).await.expect(409);
     assert_eq!((answer.problem().as_str(), answer.header("retry-after")), ("idempotency-in-flight", "1"));
     assert_eq!(create(&app, KEY, &wanted(json!({}))).await.expect(422).problem(), "idempotency-mismatch");
@@ -183,10 +180,9 @@ async fn a_call_goes_on_when_its_client_has_gone() {
 async fn after_a_failure_of_ours_the_same_call_is_run_and_no_other() {
     let app = TestApp::start().await;
     let body = wanted(json!({}));
-    let database = Connection::open(app.store_file()).unwrap();
-    database.execute_batch("ALTER TABLE sessions RENAME TO gone").unwrap();
+    app.database.batch("ALTER TABLE sessions RENAME TO gone");
     create(&app, KEY, &body).await.expect(503);
-    database.execute_batch("ALTER TABLE gone RENAME TO sessions").unwrap();
+    app.database.batch("ALTER TABLE gone RENAME TO sessions");
     assert_eq!(create(&app, KEY, &wanted(json!({}))).await.expect(422).problem(), "idempotency-mismatch");
     assert!(!is_replay(&create(&app, KEY, &body).await.expect(201)));
     assert!(is_replay(&create(&app, KEY, &body).await.expect(201)));
@@ -243,19 +239,13 @@ async fn after_a_day_a_key_is_as_new() {
     let app = TestApp::start().await;
     let body = wanted(json!({}));
     create(&app, KEY, &body).await.expect(201);
-    let database = Connection::open(app.store_file()).unwrap();
-    let life = "SELECT max(abs(expires_at - (unixepoch('subsec') + 86400) * 1000)) FROM idempotency_keys";
-    let off: f64 = database.query_row(life, [], |row| row.get(0)).unwrap();
-    assert!(off < 60_000.0, "{off}");
+    let off = app.stored("SELECT CAST(max(abs(expires_at - :now - 86400000)) AS INTEGER) FROM idempotency_keys");
+    assert!(off < 60_000, "{off}");
     change(&app, "expires_at = 1");
     assert!(!is_replay(&create(&app, KEY, &wanted(json!({}))).await.expect(201)));
     assert_eq!(count(&app).await, 2);
     change(&app, "expires_at = 1");
-    eventually("a sweep", || async {
-        let left: u32 = database.query_row("SELECT count(*) FROM idempotency_keys", [], |row| row.get(0)).unwrap();
-        (left == 0).then_some(())
-    })
-    .await;
+    eventually("a sweep", || async { (app.stored("SELECT count(*) FROM idempotency_keys") == 0).then_some(()) }).await;
 }
 
 #[tokio::test]

@@ -76,6 +76,14 @@ impl Database {
         }
     }
 
+    /// Runs statements behind the service's back.
+    pub fn batch(&self, statements: &str) {
+        match self {
+            Self::Sqlite(path) => Connection::open(path).unwrap().execute_batch(statements).unwrap(),
+            Self::Postgres { cluster, name, .. } => drop(cluster.run(name, statements)),
+        }
+    }
+
     /// Changes it behind the service's back; says how many rows.
     pub fn alter(&self, statement: &str) -> usize {
         match self {
