@@ -30,12 +30,14 @@ function createSession(string $orderId): array
     if (CALLBACK_URL) {
         $wanted['callbackUrl'] = CALLBACK_URL;
     }
-    return callVezne('POST', '/v1/sessions', 201, json_encode($wanted, JSON_THROW_ON_ERROR));
+    // With the key, a call that is sent again opens no second session.
+    $key = "Idempotency-Key: $orderId";
+    return callVezne('POST', '/v1/sessions', 201, json_encode($wanted, JSON_THROW_ON_ERROR), [$key]);
 }
 
-function callVezne(string $method, string $path, int $expected, string $body = ''): array
+function callVezne(string $method, string $path, int $expected, string $body = '', array $more = []): array
 {
-    $header = ['Authorization: Bearer ' . VEZNE_API_KEY, 'Content-Type: application/json'];
+    $header = ['Authorization: Bearer ' . VEZNE_API_KEY, 'Content-Type: application/json', ...$more];
     $http = ['method' => $method, 'header' => $header, 'content' => $body, 'timeout' => 10,
         'ignore_errors' => true, 'follow_location' => 0];
     $text = file_get_contents(VEZNE_URL . $path, false, stream_context_create(['http' => $http]));

@@ -23,7 +23,8 @@ import { VerificationError, verifyCallback, verifyResult } from '../../static/sd
 export async function createSession(orderId) {
   const answer = await fetch(`${VEZNE_URL}/v1/sessions`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${VEZNE_API_KEY}`, 'content-type': 'application/json' },
+    // With the key, a call that is sent again opens no second session.
+    headers: { authorization: `Bearer ${VEZNE_API_KEY}`, 'content-type': 'application/json', 'idempotency-key': orderId },
     body: JSON.stringify({
       purpose: 'tokenize',
       conversationId: orderId,

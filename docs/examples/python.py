@@ -38,6 +38,7 @@ def create_session(order_id):
     if CALLBACK_URL:
         wanted["callbackUrl"] = CALLBACK_URL
     headers = {"Authorization": f"Bearer {VEZNE_API_KEY}", "Content-Type": "application/json"}
+    headers["Idempotency-Key"] = order_id  # a call that is sent again opens no second session
     request = urllib.request.Request(f"{VEZNE_URL}/v1/sessions", json.dumps(wanted).encode(), headers)
     with urllib.request.urlopen(request, timeout=10) as answer:  # raises HTTPError for a problem
         return json.load(answer)
