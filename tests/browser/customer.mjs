@@ -271,8 +271,10 @@ export class Customer {
     }, (same) => same);
   }
 
+  // For people to look at. On a busy machine Chromium now and then cannot take one.
   async picture(name) {
-    await this.page.screenshot({ path: `${SCREENSHOTS}${name}.png`, fullPage: true });
+    const take = () => this.page.screenshot({ path: `${SCREENSHOTS}${name}.png`, fullPage: true });
+    await take().catch((error) => (/Unable to capture/.test(error.message) ? take() : Promise.reject(error)));
   }
 }
 
